@@ -1,0 +1,105 @@
+"""Measures: run.py [NAME or group...] [--json FILE] [--list] [--runs N] [--quick] [--seed N].
+
+Runs the benchmarks named, those of the groups named ("load", "load/django"), or all, on the
+interpreter that runs it, with the package tenure on PYTHONPATH (./dev bench sees to both). Method:
+docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import registry, report, schema
+from harness.context import BENCH, Context, load_average
+from harness.errors import BenchError, Skip
+from harness.progress import Progress
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description="Measures Tenure against its peers.")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a benchmark or a group; all when none is given"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
+    parser.add_argument("--list", action="store_true", help="say what there is, measure nothing")
+    parser.add_argument("--runs", type=positive, metavar="N", help="rounds of each benchmark")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the rounds")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of the order of the runs (default: the time)"
+    )
+    return parser.parse_args(argv)
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("has to be at least 1")
+    return value
+
+
+def run(
+    ctx: Context, chosen: Sequence[registry.Benchmark]
+) -> tuple[list[schema.Row], list[str], bool]:
+    """(rows, what was not measured and why, whether anything failed).
+
+    One benchmark that fails does not keep the others from being measured.
+    """
+    rows, notes, failed = [], [], False
+    for number, benchmark in enumerate(chosen, start=1):
+        ctx.progress.say(f"[{number}/{len(chosen)}] {benchmark.name}")
+        try:
+            row = benchmark.measure(ctx)
+        except Skip as reason:
+            notes.append(f"{benchmark.name}: not measured: {reason}")
+        except BenchError as error:
+            failed = True
+            notes.append(f"{benchmark.name}: failed: {error}")
+        else:
+            rows.append(row)
+            continue
+        ctx.progress.say(f"  {notes[-1]}")
+    return rows, notes, failed
+
+
+def main(argv: Sequence[str]) -> int:
+    arguments = parse_arguments(argv)
+    registry.discover(BENCH)
+    try:
+        chosen = registry.select(registry.all_benchmarks(), arguments.names)
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    if arguments.list:
+        width = max(len(benchmark.name) for benchmark in chosen)
+        for benchmark in chosen:
+            print(f"{benchmark.name:{width}}  {benchmark.summary}")
+        return 0
+
+    options = {"quick": arguments.quick, "runs": arguments.runs, "seed": arguments.seed}
+    with Context(Progress(), **options) as ctx:
+        ctx.progress.say(f"{ctx.python} on {ctx.machine}; load {load_average()}; seed {ctx.seed}")
+        rows, notes, failed = run(ctx, chosen)
+        load = load_average()
+
+    print(f"{ctx.python} on {ctx.machine}; load at the end {load}\n")
+    if rows:
+        print(report.rows_table(rows))
+    targets = {benchmark.name: benchmark.target for benchmark in chosen if benchmark.target}
+    if verdicts := report.verdicts(rows, targets):
+        print(f"\nIt must hold:\n\n{verdicts}")
+    if notes:
+        print("\n" + "\n".join(notes))
+    if arguments.json:
+        schema.write_file(arguments.json, schema.dumps(rows))
+        print(f"\nrows written to {arguments.json}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,29 @@
+// What Tenure asks of code objects beyond their shape.
+//
+// Thread safety: every function needs an attached thread.
+#ifndef TENURE_CORE_ABI_CODE_H_
+#define TENURE_CORE_ABI_CODE_H_
+
+#include <cstdint>
+
+#include "tenure/core/abi/python.h"
+
+namespace tenure::abi {
+
+// True for the code of modules and class bodies, which runs once; false for functions.
+bool runs_once(PyObject* code);
+
+// True if nothing shows that the code has run or is watched: instrumentation, monitoring,
+// executors. Fresh from the compiler or from unmarshalling, it is.
+bool is_unused(PyObject* code);
+
+// Code versions identify code to the specialising interpreter, which hands them out from 1 up.
+// Images take theirs from the other end: [kFirstImageVersion, 2^32).
+inline constexpr uint32_t kFirstImageVersion = 1u << 31;
+
+void set_code_version(void* code, uint32_t version);
+uint32_t code_version(const void* code);
+
+}  // namespace tenure::abi
+
+#endif  // TENURE_CORE_ABI_CODE_H_

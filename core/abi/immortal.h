@@ -1,0 +1,21 @@
+// Immortal objects (PEP 683): their reference count is never changed, so they are never freed.
+//
+// Not for: making an object live long. An immortal one lives until the process ends.
+//
+// Thread safety: every function needs an attached thread.
+#ifndef TENURE_CORE_ABI_IMMORTAL_H_
+#define TENURE_CORE_ABI_IMMORTAL_H_
+
+#include "tenure/core/abi/python.h"
+
+namespace tenure::abi {
+
+bool is_immortal(PyObject* object);
+
+// Makes an object immortal and takes it out of the collector's sight. Steals the reference.
+// Requires: nobody relies on the object being collected; it is not a str (see strings.h).
+void make_immortal(PyObject* object);
+
+}  // namespace tenure::abi
+
+#endif  // TENURE_CORE_ABI_IMMORTAL_H_

@@ -1,0 +1,32 @@
+// Selects the layout header of the CPython version that is compiled for.
+//
+// The contract. A layout_py3NN.h defines, in namespace tenure::abi::layout:
+//
+//   kImmortalCount      what the reference count of an immortal object holds, as 8 bytes
+//   kTupleHead          the fields of a tuple between ob_size and its items
+//   kCodeAfterMonitor   the fields of a code object between _co_monitoring and _co_firsttraceable
+//
+// Every value is taken from the installed headers; layout_test.cc checks that the fields tile each
+// object without a gap, and that objects made by the running interpreter agree.
+//
+// Supporting a new version is one such file and one line here.
+#ifndef TENURE_CORE_ABI_LAYOUT_H_
+#define TENURE_CORE_ABI_LAYOUT_H_
+
+#include "tenure/core/abi/python.h"
+
+#ifdef Py_GIL_DISABLED
+#error "Images of free-threaded CPython are not supported: its object header has no layout here yet."
+#elif PY_VERSION_HEX >= 0x03100000
+#error "This CPython is newer than every layout Tenure knows: add core/abi/layout_py3NN.h."
+#elif PY_VERSION_HEX >= 0x030f0000
+#include "tenure/core/abi/layout_py315.h"
+#elif PY_VERSION_HEX >= 0x030e0000
+#include "tenure/core/abi/layout_py314.h"
+#elif PY_VERSION_HEX >= 0x030d0000
+#include "tenure/core/abi/layout_py313.h"
+#else
+#error "Tenure needs CPython 3.13 or newer."
+#endif
+
+#endif  // TENURE_CORE_ABI_LAYOUT_H_

@@ -1,0 +1,26 @@
+// CPython 3.14. See layout.h for the contract.
+#ifndef TENURE_CORE_ABI_LAYOUT_PY314_H_
+#define TENURE_CORE_ABI_LAYOUT_PY314_H_
+
+#include <array>
+
+#include "tenure/core/abi/field.h"
+
+namespace tenure::abi::layout {
+
+// At or above this INCREF writes nothing. Not the count of static objects: those also carry a flag
+// by which the interpreter knows what lies in its own binary.
+inline constexpr uint64_t kImmortalCount = static_cast<uint64_t>(_Py_IMMORTAL_INITIAL_REFCNT);
+
+inline constexpr std::array kTupleHead = {
+    TENURE_FIELD(PyTupleObject, ob_hash, FieldRole::kHash, kUnknownHash),
+};
+
+inline constexpr std::array kCodeAfterMonitor = {
+    // Only the free-threaded build gives it a meaning; the other leaves it as allocated.
+    TENURE_FIELD(PyCodeObject, _co_unique_id, FieldRole::kVolatile, 0),
+};
+
+}  // namespace tenure::abi::layout
+
+#endif  // TENURE_CORE_ABI_LAYOUT_PY314_H_

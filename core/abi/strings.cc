@@ -1,0 +1,64 @@
+#include "tenure/core/abi/strings.h"
+
+#include <cstring>
+
+#include "tenure/core/abi/layout.h"
+
+// Declared only in an internal header that C++ cannot include; exported since 3.13.
+extern "C" void _PyUnicode_InternImmortal(PyInterpreterState* interpreter, PyObject** str);
+
+namespace tenure::abi {
+namespace {
+
+void set_count(PyObject* object, uint64_t count) {
+  std::memcpy(object, &count, offsetof(PyObject, ob_type));
+}
+
+}  // namespace
+
+bool is_interned(PyObject* str) { return PyUnicode_CHECK_INTERNED(str) != SSTATE_NOT_INTERNED; }
+
+bool is_interned_here(PyObject* str) {
+  return PyUnicode_CHECK_INTERNED(str) == SSTATE_INTERNED_IMMORTAL_STATIC;
+}
+
+PyObject* intern_unused(PyObject* str) {
+  auto& state = reinterpret_cast<PyASCIIObject*>(str)->state;
+  state.statically_allocated = 0;
+  // Two references: one is stolen below, the other keeps an unneeded str from being freed. Made by
+  // Py_INCREF, so that the reference total of debug builds comes out even.
+  set_count(str, 0);
+  Py_INCREF(str);
+  Py_INCREF(str);
+  PyObject* canonical = str;
+  // Gives back a reference to the canonical str, which it makes immortal whichever it is.
+  _PyUnicode_InternImmortal(PyInterpreterState_Get(), &canonical);
+  const bool interned = is_interned(canonical);
+  if (canonical == str && interned) {
+    state.interned = SSTATE_INTERNED_IMMORTAL_STATIC;
+  } else {
+    set_count(str, 2);
+    Py_DECREF(str);
+  }
+  state.statically_allocated = 1;
+  set_count(str, layout::kImmortalCount);
+  if (!interned) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  return canonical;
+}
+
+PyObject* intern_text(const char* text, size_t bytes) {
+  PyObject* str = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(bytes), "surrogatepass");
+  if (!str) return nullptr;
+  _PyUnicode_InternImmortal(PyInterpreterState_Get(), &str);
+  if (!is_interned(str)) {
+    Py_DECREF(str);
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  return str;
+}
+
+}  // namespace tenure::abi

@@ -1,0 +1,39 @@
+// The intern state of strings that live in an image.
+//
+// A str of an image is immortal and carries the mark of a statically allocated one, because only
+// that mark keeps the interpreter from freeing it at exit. Such a string goes through two states:
+//
+//   unused    not interned, hash unknown
+//   interned  in the interpreter's table, state "immortal and static"
+//
+// The interpreter refuses to intern a string that carries the static mark, and would give one
+// without it back to the allocator at exit. So interning takes the mark and the immortality away,
+// interns, and puts them back.
+//
+// Thread safety: every function needs an attached thread; under the GIL nobody sees the steps
+// between.
+#ifndef TENURE_CORE_ABI_STRINGS_H_
+#define TENURE_CORE_ABI_STRINGS_H_
+
+#include "tenure/core/abi/python.h"
+
+namespace tenure::abi {
+
+// True if the str is interned, whoever made it.
+bool is_interned(PyObject* str);
+
+// True if the str of an image went through intern_unused() and is the interpreter's own now.
+bool is_interned_here(PyObject* str);
+
+// Interns an unused str of an image. Answers the interpreter's str of that content: `str` itself,
+// or an equal one that was there before, made immortal so that slots may name it without counting.
+// Borrowed. Null with MemoryError set if it could not be interned; `str` is as before then.
+PyObject* intern_unused(PyObject* str);
+
+// The interpreter's interned str of that UTF-8 content, immortal, borrowed. Null with a Python
+// error set if memory ran out or the content is not UTF-8.
+PyObject* intern_text(const char* text, size_t bytes);
+
+}  // namespace tenure::abi
+
+#endif  // TENURE_CORE_ABI_STRINGS_H_

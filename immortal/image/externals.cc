@@ -1,0 +1,132 @@
+#include "tenure/immortal/image/externals.h"
+
+#include "tenure/core/abi/strings.h"
+#include "tenure/core/strong.h"
+#include "tenure/immortal/image/format.h"
+#include "tenure/immortal/image/varint.h"
+
+namespace tenure::image {
+namespace {
+
+PyObject* from_singleton(abi::Singleton::Kind kind, int64_t value) {
+  return abi::resolve(abi::Singleton{kind, value});
+}
+
+Strong text_object(std::string_view text) {
+  return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogatepass");
+}
+
+// One step of kModule, kAttribute or kItem. Borrowed: what a path names lives in a module, a class
+// or a dict that the image's users keep.
+PyObject* step(PathOp op, PyObject* from, std::string_view text) {
+  Strong name = text_object(text);
+  if (!name) return nullptr;
+  PyObject* found = nullptr;
+  if (op == PathOp::kModule) {
+    found = PyImport_Import(name.get());
+  } else if (from != nullptr) {
+    found = op == PathOp::kAttribute ? PyObject_GetAttr(from, name.get())
+                                     : PyObject_GetItem(from, name.get());
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string path_to(const abi::Singleton& singleton, PyObject* object) {
+  std::string program;
+  auto op = [&program](PathOp code) { program.push_back(static_cast<char>(code)); };
+  switch (singleton.kind) {
+    case abi::Singleton::Kind::kWellKnown:
+      op(PathOp::kWellKnown);
+      put_varint(program, static_cast<uint64_t>(singleton.value));
+      break;
+    case abi::Singleton::Kind::kSmallInt:
+      op(PathOp::kSmallInt);
+      put_varint(program, zigzag(singleton.value));
+      break;
+    case abi::Singleton::Kind::kLatin1:
+      op(PathOp::kLatin1);
+      put_varint(program, static_cast<uint64_t>(singleton.value));
+      break;
+    case abi::Singleton::Kind::kByte:
+      op(PathOp::kByte);
+      put_varint(program, static_cast<uint64_t>(singleton.value));
+      break;
+    case abi::Singleton::Kind::kStatic: {
+      // Static strings of the interpreter are identifiers: ASCII, so this cannot fail.
+      Py_ssize_t bytes = 0;
+      const char* text = PyUnicode_AsUTF8AndSize(object, &bytes);
+      op(PathOp::kInterned);
+      put_varint(program, static_cast<uint64_t>(bytes));
+      program.append(text, static_cast<size_t>(bytes));
+      break;
+    }
+  }
+  return program;
+}
+
+PyObject* follow_path(std::span<const std::byte> program, const std::string& name,
+                      Problem& problem) {
+  using Of = abi::Singleton::Kind;
+  StreamReader in(program);
+  PyObject* object = nullptr;
+  // What a step makes is kept until the next one is done.
+  PyObject* held = nullptr;
+  do {
+    const auto op = static_cast<PathOp>(in.byte());
+    PyObject* next = nullptr;
+    bool strong = false;
+    switch (op) {
+      case PathOp::kWellKnown:
+        next = from_singleton(Of::kWellKnown, static_cast<int64_t>(in.varint() & 0xffffffff));
+        break;
+      case PathOp::kSmallInt:
+        next = from_singleton(Of::kSmallInt, unzigzag(in.varint()));
+        break;
+      case PathOp::kLatin1:
+        next = from_singleton(Of::kLatin1, static_cast<int64_t>(in.varint() & 0xffff));
+        break;
+      case PathOp::kByte:
+        next = from_singleton(Of::kByte, static_cast<int64_t>(in.varint() & 0xffff));
+        break;
+      case PathOp::kInterned: {
+        const std::string_view text = in.text();
+        if (!in.failed()) next = abi::intern_text(text.data(), text.size());
+        break;
+      }
+      case PathOp::kModule:
+      case PathOp::kAttribute:
+      case PathOp::kItem: {
+        const std::string_view text = in.text();
+        if (!in.failed()) next = step(op, object, text);
+        strong = true;
+        break;
+      }
+      default:
+        Py_XDECREF(held);
+        problem.refuse(name, "uses a path operation this Tenure does not know; use a newer one");
+        return nullptr;
+    }
+    Py_XDECREF(held);
+    held = strong ? next : nullptr;
+    object = next;
+    if (in.failed() || object == nullptr) {
+      Py_XDECREF(held);
+      if (PyErr_Occurred()) {
+        problem.refuse_with_python_error(name);
+      } else {
+        problem.refuse(name, in.failed() ? "has a damaged path program; freeze the image again"
+                                         : "names an object that this interpreter does not have; "
+                                           "freeze the image again with this one");
+      }
+      return nullptr;
+    }
+  } while (!in.at_end());
+  // The owner that the path went through keeps the object alive from here on; an image's slots
+  // do not count.
+  Py_XDECREF(held);
+  return object;
+}
+
+}  // namespace tenure::image

@@ -1,0 +1,106 @@
+// A loaded image: mapped, bound to the running interpreter, its groups prepared on demand.
+//
+// Loading checks the header and the small tables and touches nothing else. A group's bytes are
+// checked right before the group is first used, so nothing that is damaged is ever run; with
+// Check::kFull all of them are checked at once.
+//
+// A loaded image stays mapped until the process ends: its objects are immortal, and nobody can know
+// who still refers to them. Destroying an Image that was handed out by load() keeps the mapping.
+//
+// Not for: looking into a file that may be damaged (View), or into one of another version.
+//
+// Thread safety: every member needs a thread attached to the interpreter that loaded the image,
+// which guards all of it; no user code runs while a group is half prepared.
+#ifndef TENURE_IMMORTAL_IMAGE_IMAGE_H_
+#define TENURE_IMMORTAL_IMAGE_IMAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "tenure/core/abi/python.h"
+#include "tenure/immortal/image/mapping.h"
+#include "tenure/immortal/image/problem.h"
+#include "tenure/immortal/image/view.h"
+
+namespace tenure::image {
+
+enum class Check {
+  kLazy,  // each group's bytes when it is first used
+  kFull,  // everything when the image is loaded
+};
+
+class Image {
+ public:
+  struct Stats {
+    uint64_t load_ns = 0;
+    uint64_t prepare_ns = 0;
+    uint64_t groups_prepared = 0;
+    uint64_t strings_interned = 0;   // became the interpreter's own
+    uint64_t strings_replaced = 0;   // the interpreter had an equal one
+    uint64_t slots_replaced = 0;     // slots that name one of those
+    uint64_t slots_relocated = 0;
+    uint64_t objects_rebuilt = 0;    // by actions
+  };
+
+  // Null with `problem` filled in if the image cannot be used; nothing is left behind then.
+  static std::unique_ptr<Image> load(const std::string& path, Check check, Problem& problem);
+
+  // Makes a group usable, and the common group before it. Answers at once when it is. A group that
+  // is damaged stays refused; one that ran out of memory can be tried again.
+  [[nodiscard]] bool prepare(uint32_t group, Problem& problem);
+  [[nodiscard]] bool prepare_all(Problem& problem);
+
+  // The object at an offset that a table of the view names. Borrowed, immortal.
+  // Requires: its group is prepared.
+  PyObject* object(uint64_t offset) const {
+    return reinterpret_cast<PyObject*>(mapping_.base() + offset);
+  }
+
+  const std::string& path() const { return path_; }
+  const View& view() const { return view_; }
+  const Mapping& mapping() const { return mapping_; }
+  bool is_prelinked() const { return prelinked_; }
+  bool is_prepared(uint32_t group) const { return steps_[group] == Step::kReady; }
+  const Stats& stats() const { return stats_; }
+  uint32_t first_code_version() const { return first_code_version_; }
+
+  // Where external `index` is in this interpreter.
+  uint64_t external_address(size_t index) const {
+    return addresses_.empty() ? view_.externals()[index].address : addresses_[index];
+  }
+
+  // The objects outside the image that slots name instead of what the file says: the interpreter's
+  // own copies of strings, and what actions made. Borrowed, immortal.
+  std::vector<PyObject*> substitutes() const;
+
+ private:
+  // What is done next for a group. Each can be repeated if it fails for want of memory, but moving.
+  enum class Step : uint8_t { kCheck, kMove, kIntern, kAct, kReady, kRefused };
+
+  class Preparation;
+
+  Image() = default;
+  bool bind(Problem& problem);
+  bool resolve_externals(bool all, Problem& problem);
+
+  std::string path_;
+  Mapping mapping_;
+  View view_;
+  bool prelinked_ = false;
+  uint32_t first_code_version_ = 0;
+  std::vector<uint64_t> addresses_;  // of externals; empty while all are where the file says
+  std::vector<Step> steps_;          // of groups
+  std::unordered_map<uint32_t, Problem> refused_;          // why, by group
+  std::unordered_map<uint32_t, PyObject*> replacements_;   // by StringUse::string; immortal
+  std::vector<PyObject*> rebuilt_;                         // by actions; immortal
+  Stats stats_;
+};
+
+}  // namespace tenure::image
+
+#endif  // TENURE_IMMORTAL_IMAGE_IMAGE_H_

@@ -1,0 +1,123 @@
+#include "tenure/immortal/image/mapping.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "tenure/immortal/image/format.h"
+#include "tenure/immortal/image/view.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  // Linux 5.14; older C libraries do not name it
+#endif
+
+namespace tenure::image {
+namespace {
+
+class File {
+ public:
+  explicit File(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~File() {
+    if (fd_ >= 0) close(fd_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+bool refuse_errno(Problem& problem, const char* what) {
+  return problem.refuse("file", std::string(what) + ": " + std::strerror(errno));
+}
+
+bool open_file(const File& file, FileId& id, Problem& problem) {
+  struct stat status;
+  if (file.fd() < 0 || fstat(file.fd(), &status) != 0) {
+    return refuse_errno(problem, "cannot be opened");
+  }
+  if (!S_ISREG(status.st_mode)) return problem.refuse("file", "is not a regular file");
+  id = {status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size),
+        status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+  return true;
+}
+
+}  // namespace
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : base_(std::exchange(other.base_, nullptr)),
+      bytes_(other.bytes_),
+      keep_(other.keep_),
+      file_(other.file_) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(base_, other.base_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(keep_, other.keep_);
+  std::swap(file_, other.file_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (base_ != nullptr && !keep_) munmap(base_, bytes_);
+}
+
+bool Mapping::map(const std::string& path, Mapping& mapping, Problem& problem) {
+  const File file(path);
+  FileId id;
+  if (!open_file(file, id, problem)) return false;
+  alignas(Header) std::array<std::byte, kPageBytes> page;
+  const ssize_t got = pread(file.fd(), page.data(), page.size(), 0);
+  if (got < 0) return refuse_errno(problem, "cannot be read");
+  if (!check_first_page(std::span(page).first(static_cast<size_t>(got)), id.bytes, problem)) {
+    return false;
+  }
+  const auto& header = *reinterpret_cast<const Header*>(page.data());
+  const int access = PROT_READ | PROT_WRITE;
+  void* base = mmap(reinterpret_cast<void*>(header.preferred_base), id.bytes, access,
+                    MAP_PRIVATE | MAP_FIXED_NOREPLACE, file.fd(), 0);
+  if (base != MAP_FAILED && base != reinterpret_cast<void*>(header.preferred_base)) {
+    // A kernel before 4.17 takes the flag for a hint.
+    munmap(base, id.bytes);
+    base = MAP_FAILED;
+  }
+  if (base == MAP_FAILED) base = mmap(nullptr, id.bytes, access, MAP_PRIVATE, file.fd(), 0);
+  if (base == MAP_FAILED) return refuse_errno(problem, "cannot be mapped");
+  mapping.base_ = static_cast<std::byte*>(base);
+  mapping.bytes_ = id.bytes;
+  mapping.file_ = id;
+  return true;
+}
+
+bool Mapping::map_for_reading(const std::string& path, Mapping& mapping, Problem& problem) {
+  const File file(path);
+  FileId id;
+  if (!open_file(file, id, problem)) return false;
+  if (id.bytes == 0) return problem.refuse("file", "is empty");
+  void* base = mmap(nullptr, id.bytes, PROT_READ, MAP_PRIVATE, file.fd(), 0);
+  if (base == MAP_FAILED) return refuse_errno(problem, "cannot be mapped");
+  mapping.base_ = static_cast<std::byte*>(base);
+  mapping.bytes_ = id.bytes;
+  mapping.file_ = id;
+  return true;
+}
+
+void Mapping::expect_writes(uint64_t offset, uint64_t bytes) const {
+  if (bytes == 0) return;
+  const uint64_t begin = offset & ~uint64_t{kPageBytes - 1};
+  madvise(base_ + begin, offset + bytes - begin, MADV_POPULATE_WRITE);
+}
+
+bool identify(const std::string& path, FileId& file, Problem& problem) {
+  return open_file(File(path), file, problem);
+}
+
+}  // namespace tenure::image

@@ -1,0 +1,64 @@
+// A file mapped privately: what is written to it is this process's own.
+//
+// Whoever writes into the file itself while it is mapped changes it under the program, and whoever
+// truncates it makes the program crash: replace images by renaming, as the writer does.
+#ifndef TENURE_IMMORTAL_IMAGE_MAPPING_H_
+#define TENURE_IMMORTAL_IMAGE_MAPPING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "tenure/immortal/image/problem.h"
+
+namespace tenure::image {
+
+// Which file it is, whatever it is called.
+struct FileId {
+  uint64_t device;
+  uint64_t inode;
+  uint64_t bytes;
+  int64_t modified_ns;
+  bool operator==(const FileId&) const = default;
+};
+
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();  // unmaps
+
+  // Opens `path`, checks its first page, and maps the whole file readable and writable: at the
+  // address its header prefers if that is free, else anywhere. Thread state: any.
+  [[nodiscard]] static bool map(const std::string& path, Mapping& mapping, Problem& problem);
+
+  // As map(), without checking anything, readable only: for looking at files that may be damaged.
+  [[nodiscard]] static bool map_for_reading(const std::string& path, Mapping& mapping,
+                                            Problem& problem);
+
+  std::byte* base() const { return base_; }
+  std::span<const std::byte> bytes() const { return {base_, bytes_}; }
+  const FileId& file() const { return file_; }
+
+  // Has the kernel copy the pages of [offset, offset + bytes) now, in one go, because they are
+  // about to be written. Only saves time: failure is ignored.
+  void expect_writes(uint64_t offset, uint64_t bytes) const;
+
+  // The pages stay mapped until the process ends, whatever becomes of this.
+  void keep_for_ever() { keep_ = true; }
+
+ private:
+  std::byte* base_ = nullptr;
+  size_t bytes_ = 0;
+  bool keep_ = false;
+  FileId file_{};
+};
+
+// Which file `path` is now; false with `problem` if it cannot be opened.
+[[nodiscard]] bool identify(const std::string& path, FileId& file, Problem& problem);
+
+}  // namespace tenure::image
+
+#endif  // TENURE_IMMORTAL_IMAGE_MAPPING_H_

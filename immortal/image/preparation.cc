@@ -1,0 +1,233 @@
+#include "tenure/immortal/image/preparation.h"
+
+#include <string>
+
+#include "tenure/core/abi/code.h"
+#include "tenure/core/abi/identity.h"
+#include "tenure/core/abi/immortal.h"
+#include "tenure/core/abi/shape.h"
+#include "tenure/core/abi/strings.h"
+#include "tenure/immortal/image/actions.h"
+#include "tenure/immortal/image/objects.h"
+#include "tenure/immortal/image/varint.h"
+
+namespace tenure::image {
+
+Image::Preparation::Preparation(Image& image, uint32_t group)
+    : image_(image), view_(image.view_), group_(group), base_(image.mapping_.base()) {
+  for (const ExtentEntry& extent : view_.extents(group)) {
+    if (extent.kind < kFirstSegmentKind) continue;
+    segments_[extent.kind - kFirstSegmentKind] = {extent.offset, extent.offset + extent.bytes};
+  }
+}
+
+bool Image::Preparation::run(Problem& problem) {
+  Step& step = image_.steps_[group_];
+  if (step == Step::kCheck) {
+    if (!view_.check_group(group_, problem)) return false;
+    step = Step::kMove;
+  }
+  if (step == Step::kMove) {
+    if (!move(problem)) return false;
+    step = Step::kIntern;
+  }
+  if (step == Step::kIntern) {
+    if (!intern(problem)) return false;
+    step = Step::kAct;
+  }
+  if (step == Step::kAct) {
+    if (!act(problem)) return false;
+    step = Step::kReady;
+  }
+  return true;
+}
+
+uint64_t* Image::Preparation::slot(uint64_t number) const {
+  const uint64_t offset = number * kSlotBytes;
+  for (const Range& range : segments_) {
+    if (offset >= range.begin && offset < range.end && range.end - offset >= kSlotBytes) {
+      return reinterpret_cast<uint64_t*>(base_ + offset);
+    }
+  }
+  return nullptr;
+}
+
+bool Image::Preparation::refuse_slot(const char* table, uint64_t number, Problem& problem) const {
+  return problem.refuse(view_.group_name(group_), std::string("has a slot outside the group in its ") +
+                                                      table + ", at offset " +
+                                                      std::to_string(number * kSlotBytes));
+}
+
+bool Image::Preparation::move(Problem& problem) {
+  const uint64_t distance =
+      reinterpret_cast<uint64_t>(base_) - view_.header().preferred_base;
+  const bool everything = distance != 0 || !image_.addresses_.empty();
+  if (distance != 0) {
+    for (const Range& range : segments_) {
+      image_.mapping_.expect_writes(range.begin, range.end - range.begin);
+    }
+    if (!move_internal(distance, problem)) return false;
+  }
+  if (everything && !image_.addresses_.empty() && !move_external(problem)) return false;
+  return image_.first_code_version_ == view_.header().first_code_version ||
+         move_code_versions(problem);
+}
+
+bool Image::Preparation::move_internal(uint64_t distance, Problem& problem) {
+  StreamReader in(view_.part(group_, Kind::kInternalSlots));
+  uint64_t number = 0;
+  while (!in.at_end()) {
+    number += in.varint();
+    uint64_t* pointer = in.failed() ? nullptr : slot(number);
+    if (pointer == nullptr) return refuse_slot("internal slots", number, problem);
+    *pointer += distance;
+    ++image_.stats_.slots_relocated;
+  }
+  return true;
+}
+
+bool Image::Preparation::move_external(Problem& problem) {
+  const auto externals = view_.externals();
+  StreamReader in(view_.part(group_, Kind::kExternalSlots));
+  while (!in.at_end()) {
+    const uint64_t external = in.varint();
+    const uint64_t count = in.varint();
+    if (in.failed() || external >= externals.size()) {
+      return problem.refuse(view_.group_name(group_), "names an external that does not exist");
+    }
+    const uint64_t address = image_.external_address(external);
+    const bool moved = address != externals[external].address;
+    uint64_t number = 0;
+    for (uint64_t i = 0; i < count; ++i) {
+      number += in.varint();
+      uint64_t* pointer = in.failed() ? nullptr : slot(number);
+      if (pointer == nullptr) return refuse_slot("external slots", number, problem);
+      if (!moved) continue;
+      *pointer = address;
+      ++image_.stats_.slots_relocated;
+    }
+  }
+  return true;
+}
+
+bool Image::Preparation::move_code_versions(Problem& problem) {
+  const uint32_t distance = image_.first_code_version_ - view_.header().first_code_version;
+  return for_each_object(view_, group_, problem, [&](uint64_t offset, const abi::Shape& shape) {
+    if (shape.id == abi::ShapeId::kCode) {
+      abi::set_code_version(base_ + offset, abi::code_version(base_ + offset) + distance);
+    }
+    return true;
+  });
+}
+
+bool Image::Preparation::intern(Problem& problem) {
+  const auto uses = view_.table_part<StringUse>(group_, Kind::kStringUses);
+  const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
+  const bool every_string = abi::identity().debug;
+  const Range& own = segments_[static_cast<uint32_t>(Kind::kStringSegment) - kFirstSegmentKind];
+  image_.mapping_.expect_writes(own.begin, own.end - own.begin);
+  size_t next_slot = 0;
+  for (const StringUse& use : uses) {
+    const size_t count = use.slot_count & ~kIdentifier;
+    const bool identifier = (use.slot_count & kIdentifier) != 0;
+    const size_t first_slot = next_slot;
+    if (count > slots.size() - first_slot) {
+      return problem.refuse(view_.group_name(group_), "uses more string slots than it has");
+    }
+    next_slot += count;
+    if (!identifier && !every_string) continue;
+    PyObject* str = canonical(use.string, identifier, problem);
+    if (str == nullptr) return false;
+    if (str == image_.object(uint64_t{use.string} * kSlotBytes)) continue;
+    for (size_t i = first_slot; i < next_slot; ++i) {
+      uint64_t* pointer = slot(slots[i]);
+      if (pointer == nullptr) return refuse_slot("string slots", slots[i], problem);
+      *pointer = reinterpret_cast<uint64_t>(str);
+      ++image_.stats_.slots_replaced;
+    }
+  }
+  return true;
+}
+
+PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Problem& problem) {
+  const uint64_t offset = uint64_t{string} * kSlotBytes;
+  const DirectoryEntry* segment =
+      view_.entry(identifier ? Kind::kStringSegment : Kind::kTextSegment);
+  const uint64_t end = segment ? segment->offset + segment->bytes : 0;
+  PyObject* str = image_.object(offset);
+  const bool inside = segment && offset >= segment->offset && offset < end;
+  const abi::Shape* shape =
+      inside && end - offset >= abi::shape(abi::ShapeId::kStrAscii)->fixed_bytes &&
+                  Py_IS_TYPE(str, &PyUnicode_Type)
+          ? abi::shape_of(str)
+          : nullptr;
+  if (shape == nullptr || shape->bytes(str, end - offset) == 0) {
+    problem.refuse(view_.group_name(group_),
+                   "names a string where there is none, at offset " + std::to_string(offset));
+    return nullptr;
+  }
+  if (abi::is_interned_here(str)) return str;
+  if (const auto found = image_.replacements_.find(string); found != image_.replacements_.end()) {
+    return found->second;
+  }
+  PyObject* canonical = abi::intern_unused(str);
+  if (canonical == nullptr) {
+    problem.refuse_with_python_error(view_.group_name(group_));
+  } else if (canonical == str) {
+    ++image_.stats_.strings_interned;
+  } else {
+    image_.replacements_.emplace(string, canonical);
+    ++image_.stats_.strings_replaced;
+  }
+  return canonical;
+}
+
+bool Image::Preparation::act(Problem& problem) {
+  const auto actions = view_.table_part<ActionEntry>(group_, Kind::kActions);
+  const auto slots = view_.table_part<uint32_t>(group_, Kind::kActionSlots);
+  size_t next_slot = 0;
+  for (const ActionEntry& action : actions) {
+    if (action.slot_count > slots.size() - next_slot) {
+      return problem.refuse(view_.group_name(group_), "uses more action slots than it has");
+    }
+    PyObject* object = rebuild(action, problem);
+    if (object == nullptr) return false;
+    abi::make_immortal(object);
+    image_.rebuilt_.push_back(object);
+    ++image_.stats_.objects_rebuilt;
+    for (uint32_t i = 0; i < action.slot_count; ++i) {
+      uint64_t* pointer = slot(slots[next_slot]);
+      if (pointer == nullptr) return refuse_slot("action slots", slots[next_slot], problem);
+      *pointer = reinterpret_cast<uint64_t>(object);
+      ++next_slot;
+    }
+  }
+  return true;
+}
+
+PyObject* Image::Preparation::rebuild(const ActionEntry& action, Problem& problem) {
+  const Range& tuples = segments_[static_cast<uint32_t>(Kind::kTupleSegment) - kFirstSegmentKind];
+  const abi::Shape& shape = *abi::shape(abi::ShapeId::kTuple);
+  PyObject* argument = image_.object(action.argument);
+  const bool is_tuple = action.argument % abi::kObjectAlignment == 0 &&
+                        action.argument >= tuples.begin && action.argument < tuples.end &&
+                        tuples.end - action.argument >= shape.fixed_bytes &&
+                        Py_IS_TYPE(argument, shape.type) &&
+                        shape.bytes(argument, tuples.end - action.argument) != 0;
+  if (!is_tuple) {
+    problem.refuse(view_.group_name(group_), "has an action without its argument, at offset " +
+                                                 std::to_string(action.argument));
+    return nullptr;
+  }
+  PyObject* object = run_action(static_cast<Action>(action.action), argument);
+  if (object == nullptr && PyErr_Occurred()) {
+    problem.refuse_with_python_error(view_.group_name(group_));
+  } else if (object == nullptr) {
+    problem.refuse(view_.group_name(group_), "has an action (number " +
+                                                 std::to_string(action.action) +
+                                                 ") that this Tenure cannot do; use a newer one");
+  }
+  return object;
+}
+
+}  // namespace tenure::image

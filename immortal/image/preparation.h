@@ -1,0 +1,51 @@
+// Makes one group of an image usable: check, move, intern, act. See format.h for what these are.
+//
+// Reads tables that are checksummed but need not be trusted: every slot is checked against the
+// group's own part of the segments before it is written.
+#ifndef TENURE_IMMORTAL_IMAGE_PREPARATION_H_
+#define TENURE_IMMORTAL_IMAGE_PREPARATION_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "tenure/immortal/image/image.h"
+
+namespace tenure::image {
+
+class Image::Preparation {
+ public:
+  Preparation(Image& image, uint32_t group);
+
+  // Goes on with the step at which the group stands. Thread state: attached.
+  [[nodiscard]] bool run(Problem& problem);
+
+ private:
+  bool move(Problem& problem);
+  bool move_internal(uint64_t distance, Problem& problem);
+  bool move_external(Problem& problem);
+  bool move_code_versions(Problem& problem);
+  bool intern(Problem& problem);
+  PyObject* canonical(uint32_t string, bool identifier, Problem& problem);
+  bool act(Problem& problem);
+  PyObject* rebuild(const ActionEntry& action, Problem& problem);
+
+  // The pointer at a slot; null if the slot does not lie in this group.
+  uint64_t* slot(uint64_t number) const;
+  bool refuse_slot(const char* table, uint64_t number, Problem& problem) const;
+
+  struct Range {
+    uint64_t begin;
+    uint64_t end;
+  };
+
+  Image& image_;
+  const View& view_;
+  const uint32_t group_;
+  std::byte* const base_;
+  std::array<Range, kSegmentKindEnd - kFirstSegmentKind> segments_{};  // of the group
+};
+
+}  // namespace tenure::image
+
+#endif  // TENURE_IMMORTAL_IMAGE_PREPARATION_H_

@@ -1,0 +1,145 @@
+#include "tenure/immortal/image/verify.h"
+
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "tenure/core/abi/check.h"
+#include "tenure/core/abi/code.h"
+#include "tenure/core/abi/strings.h"
+#include "tenure/immortal/image/objects.h"
+
+namespace tenure::image {
+namespace {
+
+class Verifier {
+ public:
+  Verifier(Image& image, Verified& verified, Problem& problem)
+      : image_(image), view_(image.view()), verified_(verified), problem_(problem) {}
+
+  bool run();
+
+ private:
+  bool list(uint32_t group);
+  bool check(uint32_t group, uint64_t offset, const abi::Shape& shape);
+  bool check_references(uint32_t group, uint64_t offset, const abi::Shape& shape, size_t bytes);
+  bool check_version(uint32_t group, uint64_t offset);
+  bool may_be_named(PyObject* object) const;
+
+  uint64_t space_after(uint64_t offset) const;
+  bool refuse(uint32_t group, uint64_t offset, const std::string& what);
+
+  Image& image_;
+  const View& view_;
+  Verified& verified_;
+  Problem& problem_;
+  std::unordered_map<uint64_t, const abi::Shape*> objects_;  // by offset
+  std::unordered_set<uint64_t> outside_;                     // addresses slots may name
+  std::unordered_set<uint32_t> versions_;
+};
+
+bool Verifier::run() {
+  for (uint32_t group = 0; group < view_.groups().size(); ++group) {
+    // Before preparing: that writes, and the checksums are of what was written to the file.
+    if (!image_.is_prepared(group) && !view_.check_group(group, problem_)) return false;
+  }
+  if (!image_.prepare_all(problem_)) return false;
+  for (size_t i = 0; i < view_.externals().size(); ++i) outside_.insert(image_.external_address(i));
+  for (PyObject* object : image_.substitutes()) {
+    outside_.insert(reinterpret_cast<uint64_t>(object));
+  }
+  for (uint32_t group = 0; group < view_.groups().size(); ++group) {
+    if (!list(group)) return false;
+  }
+  for (uint32_t group = 0; group < view_.groups().size(); ++group) {
+    const bool good = for_each_object(view_, group, problem_,
+                                      [&](uint64_t offset, const abi::Shape& shape) {
+                                        return check(group, offset, shape);
+                                      });
+    if (!good) return false;
+  }
+  for (const ModuleEntry& module : view_.modules()) {
+    const auto code = objects_.find(module.code);
+    if (code == objects_.end() || code->second->id != abi::ShapeId::kCode) {
+      return refuse(module.group, module.code, "is not the code of a module");
+    }
+  }
+  return true;
+}
+
+bool Verifier::list(uint32_t group) {
+  return for_each_object(view_, group, problem_, [&](uint64_t offset, const abi::Shape& shape) {
+    if (!objects_.emplace(offset, &shape).second) {
+      return refuse(group, offset, "is listed twice");
+    }
+    return true;
+  });
+}
+
+bool Verifier::check(uint32_t group, uint64_t offset, const abi::Shape& shape) {
+  PyObject* object = image_.object(offset);
+  const uint64_t limit = space_after(offset);
+  if (const char* fault = abi::find_fault(shape, object, limit)) {
+    return refuse(group, offset, fault);
+  }
+  const size_t bytes = shape.bytes(object, limit);
+  ++verified_.objects;
+  verified_.bytes += bytes + shape.prefix_bytes;
+  if (shape.id == abi::ShapeId::kCode && !check_version(group, offset)) return false;
+  return check_references(group, offset, shape, bytes);
+}
+
+bool Verifier::check_references(uint32_t group, uint64_t offset, const abi::Shape& shape,
+                                size_t bytes) {
+  bool good = true;
+  size_t index = 0;
+  abi::for_each_reference(shape, image_.object(offset), bytes, [&](PyObject** slot) {
+    ++verified_.references;
+    if (good && !may_be_named(*slot)) {
+      good = refuse(group, offset, "refers, in reference " + std::to_string(index) +
+                                       ", to something that is no object of the image");
+    }
+    ++index;
+  });
+  return good;
+}
+
+bool Verifier::check_version(uint32_t group, uint64_t offset) {
+  const uint32_t version = abi::code_version(image_.object(offset));
+  const uint32_t first = image_.first_code_version();
+  if (version - first >= view_.header().code_version_count) {
+    return refuse(group, offset, "is code with a version outside the image's");
+  }
+  return versions_.insert(version).second ||
+         refuse(group, offset, "is code with the version of another one");
+}
+
+bool Verifier::may_be_named(PyObject* object) const {
+  const auto address = reinterpret_cast<uint64_t>(object);
+  const auto base = reinterpret_cast<uint64_t>(image_.mapping().base());
+  if (address - base < view_.header().file_bytes) return objects_.contains(address - base);
+  return outside_.contains(address);
+}
+
+uint64_t Verifier::space_after(uint64_t offset) const {
+  for (const DirectoryEntry& entry : view_.directory()) {
+    if (entry.kind >= kFirstSegmentKind && offset >= entry.offset &&
+        offset < entry.offset + entry.bytes) {
+      return entry.offset + entry.bytes - offset;
+    }
+  }
+  return 0;
+}
+
+bool Verifier::refuse(uint32_t group, uint64_t offset, const std::string& what) {
+  return problem_.refuse(view_.group_name(group),
+                         "is wrong: the object at offset " + std::to_string(offset) + " " + what);
+}
+
+}  // namespace
+
+bool verify(Image& image, Verified& verified, Problem& problem) {
+  return Verifier(image, verified, problem).run();
+}
+
+}  // namespace tenure::image

@@ -1,0 +1,168 @@
+#include "tenure/immortal/importer/importer.h"
+
+#include <utility>
+
+#include "tenure/core/strong.h"
+
+namespace tenure::importer {
+namespace {
+
+// An attribute of a module that the interpreter has had since it started.
+PyObject* core_attribute(const char* module_name, const char* name) {
+  Strong module = PyImport_ImportModule(module_name);
+  return module ? PyObject_GetAttrString(module.get(), name) : nullptr;
+}
+
+// What a package's __path__ starts with: the folder of its __init__.py. New reference.
+PyObject* folder_of(PyObject* path) {
+  const Py_ssize_t length = PyUnicode_GET_LENGTH(path);
+  const Py_ssize_t slash = PyUnicode_FindChar(path, '/', 0, length, -1);
+  if (slash == -2) return nullptr;
+  return PyUnicode_Substring(path, 0, slash < 0 ? 0 : slash);
+}
+
+}  // namespace
+
+Importer::~Importer() { clear(); }
+
+bool Importer::init(PyObject* module, PyObject* image_error) {
+  image_error_ = Py_NewRef(image_error);
+  Strong finder_type = make_finder_type(module);
+  if (!finder_type) return false;
+  finder_ = make_finder(finder_type.get());
+  Strong source_loader = core_attribute("_frozen_importlib_external", "SourceFileLoader");
+  if (!source_loader) return false;
+  loader_type_ = make_loader_type(module, source_loader.get());
+  module_spec_ = core_attribute("_frozen_importlib", "ModuleSpec");
+  call_with_frames_removed_ = core_attribute("_frozen_importlib", "_call_with_frames_removed");
+  exec_ = core_attribute("builtins", "exec");
+  return finder_ != nullptr && loader_type_ != nullptr && module_spec_ != nullptr &&
+         call_with_frames_removed_ != nullptr && exec_ != nullptr;
+}
+
+bool Importer::install_finder() {
+  if (finder_installed_) return true;
+  PyObject* meta_path = PySys_GetObject("meta_path");
+  if (meta_path == nullptr || !PyList_Check(meta_path)) {
+    PyErr_SetString(PyExc_RuntimeError, "sys.meta_path is not a list, so nothing can be imported");
+    return false;
+  }
+  if (PyList_Insert(meta_path, 0, finder_) < 0) return false;
+  finder_installed_ = true;
+  return true;
+}
+
+image::Image* Importer::add(std::unique_ptr<image::Image> image) {
+  if (!image->view().modules().empty() && !install_finder()) return nullptr;
+  images_.push_back(std::move(image));
+  return images_.back().get();
+}
+
+image::Image* Importer::find_image(const image::FileId& file) const {
+  for (const auto& image : images_) {
+    if (image->mapping().file() == file) return image.get();
+  }
+  return nullptr;
+}
+
+PyObject* Importer::raise(const std::string& path, const image::Problem& problem) const {
+  if (problem.python_error) return nullptr;
+  Strong path_object = PyUnicode_DecodeFSDefault(path.c_str());
+  if (!path_object) return nullptr;
+  Strong where = PyUnicode_DecodeUTF8(problem.where.data(),
+                                        static_cast<Py_ssize_t>(problem.where.size()), "replace");
+  if (!where) return nullptr;
+  Strong what = PyUnicode_DecodeUTF8(problem.what.data(),
+                                       static_cast<Py_ssize_t>(problem.what.size()), "replace");
+  if (!what) return nullptr;
+  Strong message = PyUnicode_FromFormat("%U: the %U %U", path_object.get(), where.get(),
+                                          what.get());
+  if (!message) return nullptr;
+  Strong error = PyObject_CallOneArg(image_error_, message.get());
+  if (!error || PyObject_SetAttrString(error.get(), "path", path_object.get()) < 0 ||
+      PyObject_SetAttrString(error.get(), "where", where.get()) < 0) {
+    return nullptr;
+  }
+  PyErr_SetObject(image_error_, error.get());
+  return nullptr;
+}
+
+Importer::Found Importer::find_module(std::string_view name) const {
+  for (const auto& image : images_) {
+    if (const image::ModuleEntry* module = image->view().find_module(name)) {
+      return {image.get(), module};
+    }
+  }
+  return {};
+}
+
+PyObject* Importer::code(const Found& found) const {
+  image::Problem problem;
+  if (!found.image->prepare(found.module->group, problem)) {
+    return raise(found.image->path(), problem);
+  }
+  PyObject* code = found.image->object(found.module->code);
+  if (!PyCode_Check(code)) {
+    problem.refuse(found.image->view().group_name(found.module->group), "has no code where its code should be");
+    return raise(found.image->path(), problem);
+  }
+  return code;
+}
+
+PyObject* Importer::make_spec(const Found& found, PyObject* name) const {
+  PyObject* origin = found.image->object(found.module->origin_object);
+  Strong loader = PyObject_CallFunctionObjArgs(loader_type_, name, origin, nullptr);
+  if (!loader) return nullptr;
+  Strong spec = PyObject_CallFunctionObjArgs(module_spec_, name, loader.get(), nullptr);
+  if (!spec) return nullptr;
+  PyObject* result = spec.get();
+  if (PyObject_SetAttrString(result, "origin", origin) < 0 ||
+      PyObject_SetAttrString(result, "has_location", Py_True) < 0) {
+    return nullptr;
+  }
+  if (found.module->cached_object != 0 &&
+      PyObject_SetAttrString(result, "cached", found.image->object(found.module->cached_object)) <
+          0) {
+    return nullptr;
+  }
+  if (found.module->flags & image::kPackage) {
+    Strong folder = folder_of(origin);
+    if (!folder) return nullptr;
+    Strong locations = PyList_New(1);
+    if (!locations) return nullptr;
+    PyList_SET_ITEM(locations.get(), 0, std::move(folder).release());
+    if (PyObject_SetAttrString(result, "submodule_search_locations", locations.get()) < 0) {
+      return nullptr;
+    }
+  }
+  return std::move(spec).release();
+}
+
+bool Importer::execute(PyObject* code, PyObject* module) const {
+  Strong globals = PyObject_GetAttrString(module, "__dict__");
+  if (!globals) return false;
+  const Strong done = PyObject_CallFunctionObjArgs(call_with_frames_removed_, exec_, code,
+                                                     globals.get(), nullptr);
+  return static_cast<bool>(done);
+}
+
+int Importer::traverse(visitproc visit, void* arg) const {
+  Py_VISIT(image_error_);
+  Py_VISIT(finder_);
+  Py_VISIT(loader_type_);
+  Py_VISIT(module_spec_);
+  Py_VISIT(call_with_frames_removed_);
+  Py_VISIT(exec_);
+  return 0;
+}
+
+void Importer::clear() {
+  Py_CLEAR(image_error_);
+  Py_CLEAR(finder_);
+  Py_CLEAR(loader_type_);
+  Py_CLEAR(module_spec_);
+  Py_CLEAR(call_with_frames_removed_);
+  Py_CLEAR(exec_);
+}
+
+}  // namespace tenure::importer

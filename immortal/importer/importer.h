@@ -1,0 +1,92 @@
+// Serves modules from loaded images to Python's import system.
+//
+// One Importer an interpreter. It owns the images that were loaded, in the order in which they are
+// asked, and puts one finder in front of sys.meta_path with the first of them that has modules.
+// What the finder does not know it leaves to the finders behind it, so extension modules and data
+// files of a frozen package are found where they always were.
+//
+// A frozen module has everything that one imported from its source has: __file__, __cached__,
+// __path__, a spec, and a loader that is a SourceFileLoader in every respect but where the code
+// comes from.
+//
+// Thread safety: every member needs a thread attached to the importer's interpreter, which guards
+// all of it.
+#ifndef TENURE_IMMORTAL_IMPORTER_IMPORTER_H_
+#define TENURE_IMMORTAL_IMPORTER_IMPORTER_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tenure/core/abi/python.h"
+#include "tenure/immortal/image/image.h"
+
+namespace tenure::importer {
+
+class Importer {
+ public:
+  Importer() = default;
+  ~Importer();
+  Importer(const Importer&) = delete;
+  Importer& operator=(const Importer&) = delete;
+
+  // Makes the Python types and looks up what the import system offers. False with a Python error.
+  // Requires: `module` is the extension module whose state starts with this Importer. Borrows.
+  [[nodiscard]] bool init(PyObject* module, PyObject* image_error);
+
+  // Takes an image over and makes its modules importable. Answers it, or null with a Python error,
+  // after which none of its modules is.
+  image::Image* add(std::unique_ptr<image::Image> image);
+
+  // The image that was loaded from that very file; null if none was.
+  image::Image* find_image(const image::FileId& file) const;
+
+  // Raises ImageError with the problem, or leaves the Python error that is behind it. Answers null.
+  PyObject* raise(const std::string& path, const image::Problem& problem) const;
+
+  // The module of that name in the first image that has it.
+  struct Found {
+    image::Image* image = nullptr;
+    const image::ModuleEntry* module = nullptr;
+  };
+  Found find_module(std::string_view name) const;
+
+  // The code object of a module that find_module() found, prepared. Borrowed, immortal; null with
+  // ImageError set if its bytes are damaged.
+  PyObject* code(const Found& found) const;
+
+  // A module spec as the import system would make it. New reference; null with a Python error.
+  PyObject* make_spec(const Found& found, PyObject* name) const;
+
+  // Runs a module's code in its namespace. False with a Python error.
+  [[nodiscard]] bool execute(PyObject* code, PyObject* module) const;
+
+  // For the collector.
+  int traverse(visitproc visit, void* arg) const;
+  void clear();
+
+ private:
+  bool install_finder();
+
+  std::vector<std::unique_ptr<image::Image>> images_;
+  bool finder_installed_ = false;
+  PyObject* image_error_ = nullptr;
+  PyObject* finder_ = nullptr;
+  PyObject* loader_type_ = nullptr;
+  PyObject* module_spec_ = nullptr;              // importlib's ModuleSpec
+  PyObject* call_with_frames_removed_ = nullptr;  // keeps importlib's frames out of tracebacks
+  PyObject* exec_ = nullptr;
+};
+
+// Makes the type of finders, and of loaders as a subclass of `base`. New references; null with a
+// Python error. Requires: as for Importer::init.
+PyObject* make_finder_type(PyObject* module);
+PyObject* make_loader_type(PyObject* module, PyObject* base);
+
+// A finder of that type. New reference.
+PyObject* make_finder(PyObject* type);
+
+}  // namespace tenure::importer
+
+#endif  // TENURE_IMMORTAL_IMPORTER_IMPORTER_H_

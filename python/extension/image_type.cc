@@ -1,0 +1,208 @@
+// tenure.Image: a loaded image, as Python sees it; and tenure.load().
+
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "tenure/handles/result.h"
+#include "tenure/immortal/image/verify.h"
+#include "tenure/python/extension/state.h"
+
+namespace tenure::extension {
+namespace {
+
+struct ImageObject {
+  PyObject_HEAD
+  image::Image* image;  // owned by the importer of `module`
+  PyObject* module;
+  PyObject* path;
+};
+
+ImageObject* cast(PyObject* self) { return reinterpret_cast<ImageObject*>(self); }
+
+PyObject* get_modules(PyObject* self, void*) {
+  const image::View& view = cast(self)->image->view();
+  Result<> names = PyTuple_New(static_cast<Py_ssize_t>(view.modules().size()));
+  if (!names) return nullptr;
+  Py_ssize_t next = 0;
+  for (const image::ModuleEntry& module : view.modules()) {
+    const std::string_view name = view.text(module.name);
+    PyObject* str = PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()),
+                                         "surrogatepass");
+    if (str == nullptr) return nullptr;
+    PyTuple_SET_ITEM(names.value(), next++, str);
+  }
+  return std::move(names).release();
+}
+
+PyObject* get_path(PyObject* self, void*) { return Py_NewRef(cast(self)->path); }
+
+PyObject* get_prelinked(PyObject* self, void*) {
+  return PyBool_FromLong(cast(self)->image->is_prelinked());
+}
+
+PyObject* stats(PyObject* self, PyObject*) {
+  const image::Image& image = *cast(self)->image;
+  const image::Image::Stats& stats = image.stats();
+  auto number = [](uint64_t value) { return static_cast<unsigned long long>(value); };
+  return Py_BuildValue(
+      "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:O}",                              //
+      "bytes", number(image.mapping().bytes().size()),                               //
+      "modules", number(image.view().modules().size()),                              //
+      "load_ns", number(stats.load_ns),                                              //
+      "prepare_ns", number(stats.prepare_ns),                                        //
+      "groups_prepared", number(stats.groups_prepared),                              //
+      "strings_interned", number(stats.strings_interned),                            //
+      "strings_replaced", number(stats.strings_replaced),                            //
+      "slots_replaced", number(stats.slots_replaced),                                //
+      "slots_relocated", number(stats.slots_relocated),                              //
+      "objects_rebuilt", number(stats.objects_rebuilt),                              //
+      "prelinked", image.is_prelinked() ? Py_True : Py_False);
+}
+
+PyObject* refuse(PyObject* self, const image::Problem& problem) {
+  return state_of(cast(self)->module).importer.raise(cast(self)->image->path(), problem);
+}
+
+PyObject* preload(PyObject* self, PyObject*) {
+  image::Problem problem;
+  if (!cast(self)->image->prepare_all(problem)) return refuse(self, problem);
+  Py_RETURN_NONE;
+}
+
+PyObject* verify(PyObject* self, PyObject*) {
+  image::Problem problem;
+  image::Verified verified;
+  if (!image::verify(*cast(self)->image, verified, problem)) return refuse(self, problem);
+  return Py_BuildValue("{s:K,s:K,s:K}", "objects",
+                       static_cast<unsigned long long>(verified.objects), "references",
+                       static_cast<unsigned long long>(verified.references), "bytes",
+                       static_cast<unsigned long long>(verified.bytes));
+}
+
+PyObject* repr(PyObject* self) {
+  return PyUnicode_FromFormat("<tenure.Image %R: %zd modules>", cast(self)->path,
+                              static_cast<Py_ssize_t>(cast(self)->image->view().modules().size()));
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(cast(self)->module);
+  return 0;
+}
+
+int clear(PyObject*) { return 0; }  // the module is needed until the end; it breaks the cycle
+
+void dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  Py_CLEAR(cast(self)->module);
+  Py_CLEAR(cast(self)->path);
+  PyObject_GC_Del(self);
+  Py_DECREF(type);
+}
+
+PyGetSetDef attributes[] = {
+    {"modules", get_modules, nullptr, "Names of the frozen modules: a sorted tuple of str.",
+     nullptr},
+    {"path", get_path, nullptr, "The file it was loaded from: str.", nullptr},
+    {"prelinked", get_prelinked, nullptr,
+     "True if it is mapped where it was written for, by the very interpreter that wrote it, so\n"
+     "that no pointer had to be changed.",
+     nullptr},
+    {}};
+
+PyMethodDef methods[] = {
+    {"stats", stats, METH_NOARGS,
+     "stats($self, /)\n--\n\nWhat loading and importing took so far: a dict of counts; times in ns."},
+    {"preload", preload, METH_NOARGS,
+     "preload($self, /)\n--\n\n"
+     "Check, relocate and intern every module now, as their first import would; runs none of them.\n"
+     "Raises ImageError if one is damaged."},
+    {"verify", verify, METH_NOARGS,
+     "verify($self, /)\n--\n\n"
+     "Preload, then walk every object and check it. Returns a dict of counts. Raises ImageError\n"
+     "naming the first object that is wrong."},
+    {}};
+
+PyType_Slot slots[] = {
+    {Py_tp_getset, attributes},
+    {Py_tp_methods, methods},
+    {Py_tp_repr, reinterpret_cast<void*>(repr)},
+    {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(clear)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+    {Py_tp_doc, const_cast<char*>("A loaded image. Stays loaded until the process ends.")},
+    {}};
+
+PyType_Spec spec = {"tenure.Image", sizeof(ImageObject), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+                        Py_TPFLAGS_IMMUTABLETYPE,
+                    slots};
+
+PyObject* make_image_object(PyObject* module, image::Image* image, PyObject* path) {
+  State& state = state_of(module);
+  auto* type = reinterpret_cast<PyTypeObject*>(state.image_type);
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self == nullptr) return nullptr;
+  cast(self)->image = image;
+  cast(self)->module = Py_NewRef(module);
+  cast(self)->path = Py_NewRef(path);
+  return self;
+}
+
+bool parse_check(PyObject* object, image::Check& check) {
+  if (object == nullptr || (PyUnicode_Check(object) && PyUnicode_EqualToUTF8(object, "lazy"))) {
+    check = image::Check::kLazy;
+    return true;
+  }
+  if (PyUnicode_Check(object) && PyUnicode_EqualToUTF8(object, "full")) {
+    check = image::Check::kFull;
+    return true;
+  }
+  PyErr_Format(PyExc_ValueError, "check must be 'lazy' or 'full', not %R", object);
+  return false;
+}
+
+}  // namespace
+
+PyObject* make_image_type(PyObject* module) {
+  return PyType_FromModuleAndSpec(module, &spec, nullptr);
+}
+
+PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
+  static const char* const names[] = {"", "check", nullptr};
+  PyObject* path_object = nullptr;
+  PyObject* check_object = nullptr;
+  std::string path;
+  image::Check check;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:load", const_cast<char**>(names),
+                                   &path_object, &check_object) ||
+      !to_path(path_object, path) || !parse_check(check_object, check) ||
+      PySys_Audit("tenure.load", "O", path_object) < 0) {
+    return nullptr;
+  }
+  State& state = state_of(module);
+  image::Problem problem;
+  image::FileId file;
+  if (!image::identify(path, file, problem)) return state.importer.raise(path, problem);
+  image::Image* image = state.importer.find_image(file);
+  if (image == nullptr) {
+    std::unique_ptr<image::Image> loaded = image::Image::load(path, check, problem);
+    if (loaded == nullptr) return state.importer.raise(path, problem);
+    image = state.importer.add(std::move(loaded));
+    if (image == nullptr) return nullptr;
+  }
+  Result<> key = PyLong_FromVoidPtr(image);
+  if (!key) return nullptr;
+  PyObject* known = nullptr;
+  if (PyDict_GetItemRef(state.images, key.value(), &known) != 0) return known;
+  Result<> text = PyUnicode_DecodeFSDefaultAndSize(path.data(),
+                                                   static_cast<Py_ssize_t>(path.size()));
+  if (!text) return nullptr;
+  Result<> self = make_image_object(module, image, text.value());
+  if (!self || PyDict_SetItem(state.images, key.value(), self.value()) < 0) return nullptr;
+  return std::move(self).release();
+}
+
+}  // namespace tenure::extension

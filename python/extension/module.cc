@@ -1,0 +1,125 @@
+// tenure._tenure: the C++ half of the tenure package.
+
+#include <cstring>
+#include <new>
+
+#include "tenure/handles/result.h"
+#include "tenure/immortal/image/checksum.h"
+#include "tenure/python/extension/state.h"
+
+namespace tenure::extension {
+
+State& state_of(PyObject* module) { return *static_cast<State*>(PyModule_GetState(module)); }
+
+bool to_path(PyObject* object, std::string& path) {
+  PyObject* bytes = nullptr;
+  if (!PyUnicode_FSConverter(object, &bytes)) return false;
+  path.assign(PyBytes_AS_STRING(bytes), static_cast<size_t>(PyBytes_GET_SIZE(bytes)));
+  Py_DECREF(bytes);
+  return true;
+}
+
+namespace {
+
+PyObject* checksum(PyObject*, PyObject* data) {
+  Py_buffer buffer;
+  if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) < 0) return nullptr;
+  const uint64_t sum =
+      image::checksum({static_cast<const std::byte*>(buffer.buf), static_cast<size_t>(buffer.len)});
+  PyBuffer_Release(&buffer);
+  return PyLong_FromUnsignedLongLong(sum);
+}
+
+PyCFunction with_keywords(PyObject* (*function)(PyObject*, PyObject*, PyObject*)) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function));
+}
+
+PyMethodDef methods[] = {
+    {"load", with_keywords(load), METH_VARARGS | METH_KEYWORDS,
+     "load($module, path, /, *, check='lazy')\n--\n\n"
+     "Map an image and make its modules importable.\n\n"
+     "path: str, bytes or os.PathLike. check: 'lazy' checks the bytes of each module when it is\n"
+     "first imported, 'full' checks all of them now. Returns an Image; loading the same file again\n"
+     "returns the same one. Raises ImageError if the file is not an image that this interpreter\n"
+     "can use; then nothing is loaded. An image is code: load only what you would run."},
+    {"write_image", with_keywords(write_image), METH_VARARGS | METH_KEYWORDS,
+     "write_image($module, path, modules, progress=None)\n--\n\n"
+     "Write modules into an image file, which appears complete or not at all.\n\n"
+     "modules: a list of tuples (name: str, code: CodeType, is_package: bool, origin: str,\n"
+     "cached: str | None, source_bytes: int, source_checksum: int). The code must never have run.\n"
+     "progress: called as progress(done, total), in modules. Returns a dict of counts. Raises\n"
+     "TypeError naming an object that an image cannot hold, ValueError for two modules of one\n"
+     "name, OSError if the file cannot be written."},
+    {"inspect", inspect, METH_O,
+     "inspect($module, path, /)\n--\n\n"
+     "Describe an image file as a dict, without loading it. Raises ImageError."},
+    {"checksum", checksum, METH_O,
+     "checksum($module, data, /)\n--\n\nThe checksum that images use (XXH3, 64 bits), as an int."},
+    {}};
+
+int exec(PyObject* module) {
+  // The memory comes zeroed from the interpreter; from here on it is a State, until free() below.
+  State& state = *new (PyModule_GetState(module)) State;
+  state.image_error = PyErr_NewExceptionWithDoc(
+      "tenure.ImageError",
+      "An image cannot be used: it is damaged, no image, or made for another interpreter.\n\n"
+      "path: the file, a str. where: the part of it that is meant, a str.",
+      nullptr, nullptr);
+  if (state.image_error == nullptr ||
+      PyObject_SetAttrString(state.image_error, "path", Py_None) < 0 ||
+      PyObject_SetAttrString(state.image_error, "where", Py_None) < 0 ||
+      PyModule_AddObjectRef(module, "ImageError", state.image_error) < 0) {
+    return -1;
+  }
+  state.image_type = make_image_type(module);
+  if (state.image_type == nullptr ||
+      PyModule_AddObjectRef(module, "Image", state.image_type) < 0) {
+    return -1;
+  }
+  state.images = PyDict_New();
+  if (state.images == nullptr) return -1;
+  return state.importer.init(module, state.image_error) ? 0 : -1;
+}
+
+bool has_state(State* state) { return state != nullptr && state->image_error != nullptr; }
+
+int traverse(PyObject* module, visitproc visit, void* arg) {
+  auto* state = static_cast<State*>(PyModule_GetState(module));
+  if (!has_state(state)) return 0;
+  Py_VISIT(state->image_error);
+  Py_VISIT(state->image_type);
+  Py_VISIT(state->images);
+  return state->importer.traverse(visit, arg);
+}
+
+int clear(PyObject* module) {
+  auto* state = static_cast<State*>(PyModule_GetState(module));
+  if (!has_state(state)) return 0;
+  Py_CLEAR(state->images);
+  Py_CLEAR(state->image_type);
+  state->importer.clear();
+  return 0;
+}
+
+void free(void* pointer) {
+  auto* module = static_cast<PyObject*>(pointer);
+  auto* state = static_cast<State*>(PyModule_GetState(module));
+  if (!has_state(state)) return;
+  clear(module);
+  Py_CLEAR(state->image_error);
+  state->~State();
+}
+
+PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(exec)},
+    // Each interpreter maps an image for itself: code objects cannot be shared between them.
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    {}};
+
+PyModuleDef definition = {PyModuleDef_HEAD_INIT, "tenure._tenure", "Images of immortal objects.",
+                          sizeof(State), methods, slots, traverse, clear, free};
+
+}  // namespace
+}  // namespace tenure::extension
+
+PyMODINIT_FUNC PyInit__tenure() { return PyModuleDef_Init(&tenure::extension::definition); }

@@ -1,0 +1,34 @@
+// What the extension module tenure._tenure keeps for each interpreter.
+#ifndef TENURE_PYTHON_EXTENSION_STATE_H_
+#define TENURE_PYTHON_EXTENSION_STATE_H_
+
+#include <string>
+
+#include "tenure/core/abi/python.h"
+#include "tenure/immortal/importer/importer.h"
+
+namespace tenure::extension {
+
+struct State {
+  importer::Importer importer;  // first: the importer's types find it there
+  PyObject* image_error = nullptr;
+  PyObject* image_type = nullptr;
+  PyObject* images = nullptr;  // dict: address of an image::Image -> its tenure.Image
+};
+
+State& state_of(PyObject* module);
+
+// A path argument: str, bytes or os.PathLike. False with a Python error.
+[[nodiscard]] bool to_path(PyObject* object, std::string& path);
+
+// Methods of the module; see module.cc for what they take.
+PyObject* load(PyObject* module, PyObject* args, PyObject* keywords);
+PyObject* write_image(PyObject* module, PyObject* args, PyObject* keywords);
+PyObject* inspect(PyObject* module, PyObject* path);
+
+// The type of tenure.Image. New reference; null with a Python error.
+PyObject* make_image_type(PyObject* module);
+
+}  // namespace tenure::extension
+
+#endif  // TENURE_PYTHON_EXTENSION_STATE_H_

@@ -1,0 +1,14 @@
+"""Frozen modules as images of immortal objects.
+
+    import tenure
+    tenure.load("app.tenure")     # before the modules it holds are imported
+    import django.db.models       # comes from the image
+
+An image is made by ``python3 -m tenure freeze``. It is code: load only what you would execute.
+"""
+
+from ._tenure import Image, ImageError, load
+
+__all__ = ["Image", "ImageError", "__version__", "load"]
+
+__version__ = "0.1.0"

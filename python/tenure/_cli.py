@@ -1,0 +1,280 @@
+"""The commands of ``python3 -m tenure``: freeze, inspect, verify, run.
+
+Exit codes: 0 done, 1 could not be done (one sentence says why and what to do), 2 wrong usage,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from . import __version__
+from ._tenure import ImageError, checksum, inspect, load, write_image
+
+
+class _UserError(Exception):
+    """Something the user can put right; its text is shown."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs a command and returns the exit code. argv is without the program's name."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # paths may be any bytes
+    try:
+        # What stands behind "--" belongs to the training run.
+        argv = list(argv)
+        end = argv.index("--") if "--" in argv else len(argv)
+        arguments = _parser().parse_args(argv[:end])
+        arguments.args = argv[end + 1 :]
+        status = arguments.command(arguments)
+        sys.stdout.flush()
+        return status
+    except (_UserError, ImageError) as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        # The reader has had enough; keep the interpreter from flushing into the pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{name}{error.strerror or error}")
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was written")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m tenure",
+        description="Freezes Python modules into images that are imported in no time.",
+    )
+    parser.add_argument("--version", action="version", version=f"tenure {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    freeze = commands.add_parser(
+        "freeze",
+        help="make an image of packages and of what a program imports",
+        usage="%(prog)s [PKG ...] [--trace SCRIPT] [-c CODE] [-m MODULE] -o FILE [-- ARG ...]",
+        description="Named packages are frozen with everything below them, and none of their code"
+        " is run. A training run (--trace, -c, -m) is run, in a process of its own, and every"
+        " pure-Python module that it imports is frozen. All of them can be given more than once."
+        " The image is for this interpreter and its -O options.",
+    )
+    freeze.add_argument("packages", metavar="PKG", nargs="*", help="package or module, recursively")
+    for option, metavar, what in (
+        ("--trace", "SCRIPT", "run this script and freeze what it imports"),
+        ("-c", "CODE", "run this code and freeze what it imports"),
+        ("-m", "MODULE", "run this module and freeze what it imports"),
+    ):
+        freeze.add_argument(option, metavar=metavar, dest="runs", action=_Run, help=what)
+    freeze.add_argument("-o", "--output", metavar="FILE", required=True, help="the image to write")
+    freeze.add_argument(
+        "--errors",
+        choices=("stop", "skip"),
+        default="stop",
+        help="stop at the first module that cannot be frozen and at a training run that fails, or"
+        " leave such modules out (default: %(default)s)",
+    )
+    freeze.set_defaults(command=_freeze, runs=())
+
+    describe = commands.add_parser("inspect", help="describe an image")
+    describe.add_argument("file", metavar="FILE")
+    describe.add_argument("--json", action="store_true", help="everything there is, as JSON")
+    describe.set_defaults(command=_inspect)
+
+    verify = commands.add_parser("verify", help="load an image and check every object in it")
+    verify.add_argument("file", metavar="FILE")
+    verify.add_argument(
+        "--sources",
+        action="store_true",
+        help="also list modules whose source file has changed since they were frozen",
+    )
+    verify.set_defaults(command=_verify)
+
+    run = commands.add_parser(
+        "run",
+        help="run a program with an image loaded",
+        usage="%(prog)s FILE (-m MODULE | -c CODE | SCRIPT) [ARG ...]",
+        description="Loads FILE, then does what python3 would do with the rest.",
+    )
+    run.add_argument("file", metavar="FILE")
+    return parser
+
+
+class _Run(argparse.Action):
+    """Collects training runs as (kind, target), in the order given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        kind = "" if option_string == "--trace" else str(option_string)
+        namespace.runs = (*namespace.runs, (kind, values))
+
+
+def _freeze(arguments: argparse.Namespace) -> int:
+    from ._collect import CollectError, Collector, TrainingError
+    from ._progress import Progress
+
+    start = time.perf_counter()
+    if not arguments.packages and not arguments.runs:
+        raise _UserError("say what to freeze: packages, or a training run (--trace, -c or -m)")
+    _check_output(arguments.output)
+    collector = Collector(arguments.errors)
+    try:
+        for kind, target in arguments.runs:
+            _add_training(collector, kind, target, arguments)
+        for name in arguments.packages:
+            collector.add_name(name)
+        with Progress("reading modules") as progress:
+            modules = collector.read(progress)
+    except TrainingError as error:
+        raise _UserError(str(error)) from None
+    except CollectError as error:
+        raise _UserError(
+            f"{error.skip}\n(fix it, or use --errors skip to leave out what cannot be frozen)"
+        ) from None
+    if not modules:
+        _list_skipped(collector.skipped)
+        raise _UserError("there is nothing to freeze, so no image was written")
+    try:
+        with Progress("writing the image") as progress:
+            write_image(arguments.output, [tuple(module) for module in modules], progress)
+    except (TypeError, ValueError) as error:
+        raise _UserError(f"cannot be frozen: {error}; leave that module out") from None
+    except OSError as error:
+        raise _UserError(f"cannot write {arguments.output}: {error.strerror or error}") from None
+    _list_skipped(collector.skipped)
+    size = os.path.getsize(arguments.output)
+    print(
+        f"{arguments.output}: {_count(len(modules), 'module')} frozen, {len(collector.skipped)}"
+        f" skipped, {size:,} bytes, {time.perf_counter() - start:.1f} s"
+    )
+    return 0
+
+
+def _add_training(collector: Any, kind: str, target: str, arguments: argparse.Namespace) -> None:
+    from ._collect import TrainingError, train
+
+    what = f"{kind} {target}" if kind else target
+    print(f"running {what} to see what it imports", file=sys.stderr)
+    records, end = train(kind, target, arguments.args)
+    if end is not None:
+        if arguments.errors == "stop":
+            raise TrainingError(
+                f"the training run {end}\n"
+                "(fix it, or use --errors skip to freeze what it has imported until then)"
+            )
+        print(f"the training run {end}; going on with what it has imported", file=sys.stderr)
+    collector.add_traced(records)
+
+
+def _check_output(path: str) -> None:
+    """Says early, before any work, that the image could not be written."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise _UserError(f"{path} is a folder; name a file with -o")
+    if not os.path.isdir(folder):
+        raise _UserError(f"there is no folder {folder} to write the image to; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _UserError(f"cannot write to the folder {folder}; name another place with -o")
+
+
+def _list_skipped(skipped: Sequence[Any]) -> None:
+    for skip in skipped:
+        print(f"skipped {skip}")
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    found = inspect(arguments.file)
+    if arguments.json:
+        import json
+
+        print(json.dumps(found, indent=2, default=str))
+    else:
+        _show("", found, 0)
+    return 0
+
+
+def _show(label: str, value: Any, depth: int) -> None:
+    """Prints nested dicts and lists as indented lines; a list of equal dicts as a table."""
+    margin = "  " * depth
+    if isinstance(value, dict):
+        if label:
+            print(f"{margin}{label}")
+        for key, part in value.items():
+            _show(str(key), part, depth + bool(label))
+    elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
+        rows = [[_text(part) for part in row.values()] for row in value]
+        rows.insert(0, [str(key) for key in value[0]])
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        print(f"{margin}{label} ({len(value)})")
+        for row in rows:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths))
+            print(f"{margin}  {'  '.join(cells).rstrip()}")
+    else:
+        print(f"{margin}{label}: {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_text, value))
+    if isinstance(value, bytes):
+        return value.hex()
+    return "-" if value is None else str(value)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    image = load(arguments.file, check="full")
+    found = image.verify()
+    stale = _list_stale(arguments.file) if arguments.sources else 0
+    for key, value in found.items():
+        _show(str(key), value, 0)
+    if stale:
+        print(f"{_count(stale, 'module')} not as in the sources; freeze again to bring them in")
+        return 1
+    print(f"{arguments.file}: {_count(len(image.modules), 'module')}, nothing wrong")
+    return 0
+
+
+def _list_stale(path: str) -> int:
+    """Lists the modules whose source is not what they were frozen from; returns how many."""
+    stale = 0
+    for module in inspect(path)["modules"]:
+        state = _source_state(module)
+        if state is not None:
+            print(f"{state}: {module['name']} ({module['origin']})")
+            stale += 1
+    return stale
+
+
+def _source_state(module: dict[str, Any]) -> str | None:
+    """None when the source file is as it was, or was not there in the first place."""
+    if not module["source_bytes"] and not module["source_checksum"]:
+        return None
+    try:
+        with open(module["origin"], "rb") as file:
+            source = file.read()
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"unreadable ({error.strerror})"
+    known = module["source_bytes"], module["source_checksum"]
+    return None if (len(source), checksum(source)) == known else "changed"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _fail(message: str) -> int:
+    print(f"tenure: {message}", file=sys.stderr)
+    return 1

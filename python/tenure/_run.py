@@ -1,0 +1,184 @@
+"""Runs a program the way the interpreter's own command line does.
+
+Used by ``tenure run`` and, in the child process of a training run, by executing this file: so it
+imports nothing that an interpreter has not imported at its start, and nothing from this package
+until an image is to be loaded. No function here returns to code that needs the globals of
+``__main__``: the program takes them over.
+"""
+
+import sys
+
+_USAGE = "usage: python3 -m tenure run FILE (-m MODULE | -c CODE | SCRIPT) [ARG ...]"
+
+
+def main(argv: list) -> int | None:
+    """The command ``run``; argv is ["run", FILE, ...]. Returns the exit code or raises SystemExit.
+
+    Exceptions of the program itself are shown and end the process as they would without Tenure.
+    """
+    rest = argv[2:]
+    if len(argv) < 2 or argv[1].startswith("-"):
+        from tenure._cli import main as cli  # help, or the message about what is missing
+
+        return cli(argv)
+    if not rest or (rest[0] in ("-m", "-c") and len(rest) < 2):
+        return _fail(f"say what to run\n{_USAGE}", 2)
+    if rest[0].startswith("-") and rest[0] not in ("-m", "-c"):
+        return _fail(f"unknown option {rest[0]}\n{_USAGE}", 2)
+
+    from tenure._tenure import ImageError, load
+
+    try:
+        load(argv[1])
+    except ImageError as error:
+        return _fail(f"{error}", 1)
+    except OSError as error:
+        return _fail(f"cannot load {argv[1]}: {error.strerror or error}", 1)
+    if rest[0] in ("-m", "-c"):
+        return run(rest[0], rest[1], rest[2:])
+    return run("", rest[0], rest[1:])
+
+
+def run(kind: str, target: str, args: list) -> int | None:
+    """Runs a module (kind "-m"), code ("-c") or a script, directory or zip file ("")."""
+    namespace = sys.modules["__main__"].__dict__
+    builtins = namespace["__builtins__"]
+    namespace.clear()
+    namespace.update(
+        __name__="__main__",
+        __doc__=None,
+        __package__=None,
+        __loader__=sys.__spec__.loader,
+        __spec__=None,
+        __builtins__=builtins,
+    )
+    if sys.version_info < (3, 14):
+        namespace["__annotations__"] = {}
+    runner = {"-m": _module, "-c": _code, "": _script}[kind]
+    try:
+        return runner(target, args, namespace)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _hide_own_frames(error)
+        raise
+
+
+def _module(name: str, args: list, namespace: dict) -> None:
+    import runpy
+
+    sys.argv[:] = ["-m", *args]
+    _set_path0("")
+    runpy._run_module_as_main(name)  # what the interpreter itself calls for -m
+
+
+def _code(text: str, args: list, namespace: dict) -> None:
+    sys.argv[:] = ["-c", *args]
+    _set_path0(None)
+    code = _compile(text, "<string>")
+    try:
+        exec(code, namespace)
+    except SystemExit:
+        raise
+    except BaseException:
+        import linecache
+
+        linecache._register_code(code, text, "<string>")  # for the traceback
+        raise
+
+
+def _script(path: str, args: list, namespace: dict) -> int | None:
+    import os
+
+    sys.argv[:] = [path, *args]
+    absolute = path if path.startswith("/") else os.path.join(os.getcwd(), path)
+    if _is_importable(path):
+        import runpy
+
+        _drop_path0()
+        sys.path.insert(0, absolute)
+        runpy._run_module_as_main("__main__", False)
+        return None
+
+    import _io
+    from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader
+
+    try:
+        with _io.open_code(absolute) as file:
+            source = file.read()
+    except OSError as error:
+        return _fail(f"can't open file {absolute!r}: [Errno {error.errno}] {error.strerror}", 2)
+    _set_path0(os.path.dirname(os.path.realpath(path)))
+    namespace["__file__"] = absolute
+    if sys.version_info < (3, 15):
+        namespace["__cached__"] = None
+    if absolute.endswith(".pyc"):
+        namespace["__loader__"] = loader = SourcelessFileLoader("__main__", absolute)
+        code = loader.get_code("__main__")
+    else:
+        namespace["__loader__"] = SourceFileLoader("__main__", absolute)
+        code = _compile(source, absolute)
+    exec(code, namespace)
+    return None
+
+
+def _compile(source: str | bytes, path: str):
+    if sys.version_info >= (3, 15):
+        return compile(source, path, "exec", dont_inherit=True, module="__main__")
+    return compile(source, path, "exec", dont_inherit=True)
+
+
+def _is_importable(path: str) -> bool:
+    """True for a directory or a zip file, which are run by their module ``__main__``."""
+    for hook in sys.path_hooks:
+        try:
+            hook(path)
+        except ImportError:
+            continue
+        return True
+    return False
+
+
+def _drop_path0() -> None:
+    """Removes the entry that the interpreter put in front of sys.path for ``-m tenure``."""
+    if not sys.flags.safe_path and sys.path:
+        del sys.path[0]
+
+
+def _set_path0(entry: str | None) -> None:
+    """Makes `entry` the first of sys.path: "" stands for the current directory as ``-m`` has it
+    (an absolute path), None for it as ``-c`` has it (the empty string).
+    """
+    if sys.flags.safe_path:
+        return
+    if entry == "":
+        import os
+
+        entry = os.getcwd()
+    _drop_path0()
+    sys.path.insert(0, entry or "")
+
+
+def _hide_own_frames(error: BaseException) -> None:
+    """Takes the frames of this package out of the traceback that is about to be shown.
+
+    Raising again adds the frames between here and the top once more, so they are removed at the
+    very end, in the hook that shows it.
+    """
+    traceback = error.__traceback__
+    own_file = run.__code__.co_filename
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == own_file:
+        traceback = traceback.tb_next
+    hook = sys.excepthook
+
+    def show(kind: type, value: BaseException, _: object) -> None:
+        sys.excepthook = hook
+        value.__traceback__ = sys.last_traceback = traceback
+        hook(kind, value, traceback)
+
+    sys.excepthook = show
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"tenure: {message}", file=sys.stderr)
+    return status

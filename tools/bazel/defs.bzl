@@ -1,0 +1,140 @@
+"""The rules Tenure's own code is built and tested with."""
+
+load("//tools/bazel/private:compile_fail.bzl", "compile_fail_test")
+load("//tools/bazel/private:python.bzl", "python_extension", "python_package", "python_unit_test")
+
+_COPTS = [
+    "-Wall",
+    "-Wextra",
+    "-Wnon-virtual-dtor",
+    "-Woverloaded-virtual",
+    "-Wshadow",
+    "-Wvla",
+    # CPython's method tables are made of casts, its static structs of first fields only, and its slots of
+    # functions that seldom need every argument.
+    "-Wno-cast-function-type",
+    "-Wno-missing-field-initializers",
+    "-Wno-unused-parameter",
+    "-Werror",
+]
+
+def _copts(exceptions, copts):
+    return _COPTS + ([] if exceptions else ["-fno-exceptions"]) + copts
+
+def tenure_cc_library(name, srcs = [], hdrs = [], deps = [], exceptions = False, copts = [], visibility = None, **kwargs):
+    """One unit. Headers of core/abi are included as "tenure/core/abi/x.h".
+
+    Private unless `visibility` says otherwise; without exceptions unless `exceptions` is set.
+    """
+    native.cc_library(
+        name = name,
+        srcs = srcs,
+        hdrs = hdrs,
+        copts = _copts(exceptions, copts),
+        include_prefix = "tenure/" + native.package_name(),
+        visibility = visibility or ["//visibility:private"],
+        deps = deps,
+        **kwargs
+    )
+
+def tenure_cc_test(name, srcs, deps = [], python = True, main = None, exceptions = True, copts = [], env = {}, size = "small", **kwargs):
+    """A GoogleTest program.
+
+    Args:
+      python: link libpython of the selected version, to start an interpreter in the program.
+      main: a library with main(); GoogleTest's own when not given.
+    """
+    native.cc_test(
+        name = name,
+        size = size,
+        srcs = srcs,
+        copts = _copts(exceptions, copts),
+        env = _SANITIZER_ENV | env,
+        deps = deps + ["//tools/third_party:gtest", main or "//tools/third_party:gtest_main"] +
+               (["//tools/python:embed"] if python else []),
+        **kwargs
+    )
+
+# An interpreter keeps memory until its process ends, so leaks are not for these to judge.
+_SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+def tenure_cc_benchmark(name, srcs, deps = [], python = True, main = None, exceptions = True, copts = [], **kwargs):
+    """A Google Benchmark program; `main` as for tenure_cc_test."""
+    native.cc_binary(
+        name = name,
+        srcs = srcs,
+        copts = _copts(exceptions, copts),
+        deps = deps + ["//tools/third_party:benchmark", main or "//tools/third_party:benchmark_main"] +
+               (["//tools/python:embed"] if python else []),
+        **kwargs
+    )
+
+def tenure_py_extension(name, srcs = [], deps = [], exceptions = True, copts = [], linkopts = [], visibility = None, **kwargs):
+    """An extension module, `name` plus the selected interpreter's EXT_SUFFIX; exports only PyInit_* and tenure_*."""
+    native.cc_binary(
+        name = name + ".so",
+        srcs = srcs,
+        additional_linker_inputs = ["//tools/bazel:exports.lds"],
+        copts = _copts(exceptions, copts),
+        linkopts = [
+            "-Wl,--version-script=$(location //tools/bazel:exports.lds)",
+            "-Wl,--gc-sections",
+            "-Wl,-z,now,-z,relro",
+        ] + linkopts,
+        linkshared = True,
+        visibility = ["//visibility:private"],
+        deps = deps + ["//tools/python:headers"],
+        **kwargs
+    )
+    python_extension(
+        name = name,
+        library = name + ".so",
+        visibility = visibility,
+    )
+
+def tenure_py_package(name, srcs, extensions = [], package = "tenure", visibility = None, **kwargs):
+    """A folder <name>/<package>/ with the sources and the extensions: put <name> on sys.path."""
+    python_package(
+        name = name,
+        srcs = srcs,
+        extensions = extensions,
+        package = package,
+        visibility = visibility,
+        **kwargs
+    )
+
+def tenure_py_test(name, main, srcs = [], data = [], packages = ["//python/tenure:package"], env = {}, size = "small", **kwargs):
+    """A file of unittest cases, run by the selected interpreter with `packages` on its path.
+
+    Args:
+      main: the file with the cases.
+      srcs: modules it imports from its own folder.
+      data: other files it reads, found from the folder it is started in, the runfiles root.
+      packages: tenure_py_package targets.
+    """
+    python_unit_test(
+        name = name,
+        main = main,
+        srcs = srcs,
+        data = data,
+        env = _SANITIZER_ENV | env,
+        packages = packages,
+        size = size,
+        **kwargs
+    )
+
+def tenure_compile_fail_test(name, src, expect, deps = [], exceptions = False, copts = [], size = "small", **kwargs):
+    """Passes when the compiler refuses `src` with a message that the extended regular expression `expect` matches."""
+    compile_fail_test(
+        name = name,
+        size = size,
+        src = src,
+        copts = _copts(exceptions, copts),
+        expect = expect,
+        deps = deps + ["//tools/python:headers"],
+        **kwargs
+    )

@@ -1,10 +1,11 @@
 """The demo: the same Django program with and without its image.
 
-Usage: demo.py [--out FOLDER] [--svg FILE] Freezes all that demo_program.py imports, on the
-interpreter that runs this, then runs the program in fresh processes with and without the image,
-checks that both print the same bytes, and shows what the image saved: a table here,
-FOLDER/demo.json (rows in the benchmarks' schema) and FOLDER/demo.html. Takes under a minute.
-Method: docs/benchmarks.md.
+Usage: demo.py [--out FOLDER] [--svg FILE]
+
+Freezes all that demo_program.py imports, on the interpreter that runs this, then runs the program
+in fresh processes with and without the image, checks that both print the same bytes, and shows what
+the image saved: a table here, FOLDER/demo.json (rows in the benchmarks' schema) and
+FOLDER/demo.html. Takes under a minute. Method: docs/benchmarks.md.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def _line(row: Row, title: str, by_name: dict[str, Row]) -> Line:
     note = _comparison(row)
     if name in ("image-shared-clean", "image-private"):
         mapped = by_name["image-mapped"].tenure
-        note = f"{100 * row.tenure / mapped:.0f} % of the image" if mapped else ""
+        note = f"{100 * row.tenure / mapped:.0f} % of it" if mapped else ""
     own = _value(row, "tenure")
     if name.startswith("image-"):
         own += f" ({1024 * row.tenure / _PAGE_BYTES:,.0f} pages)"
@@ -133,8 +133,9 @@ def html(demo: Demo) -> str:
         for line in lines(demo.rows)
     )
     methods = "\n".join(
-        f"<dt>{escape(row.name)}, n = {row.n}</dt><dd>{escape(row.method)}</dd>"
+        f"<dt>{escape(row.name)}, n = {row.n}</dt><dd>{escape(method)}</dd>"
         for row in demo.rows
+        for method in [row.method.removesuffix(f"; {demo.machine}")]
     )
     imports = next(row for row in demo.rows if _short(row) == "import")
     return _PAGE.format(

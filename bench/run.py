@@ -1,13 +1,16 @@
-"""Measures: run.py [NAME or group...] [--json FILE] [--list] [--runs N] [--quick] [--seed N].
+"""Measures Tenure against its peers.
+
+Usage: run.py [NAME or group...] [--json FILE] [--list] [--runs N] [--quick] [--seed N]
 
 Runs the benchmarks named, those of the groups named ("load", "load/django"), or all, on the
-interpreter that runs it, with the package tenure on PYTHONPATH (./dev bench sees to both). Method:
-docs/benchmarks.md.
+interpreter that runs it, with the package tenure on PYTHONPATH; ./dev bench sees to both.
+Method: docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,27 +43,39 @@ def positive(text: str) -> int:
     return value
 
 
+def _is_writable(path: Path) -> bool:
+    """Asked before measuring for minutes; makes the folder."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(path.parent, os.W_OK) and not path.is_dir()
+
+
 def run(
     ctx: Context, chosen: Sequence[registry.Benchmark]
 ) -> tuple[list[schema.Row], list[str], bool]:
     """(rows, what was not measured and why, whether anything failed).
 
-    One benchmark that fails does not keep the others from being measured.
+    One benchmark that fails does not keep the others from being measured. A reason that several
+    share is given in full once.
     """
-    rows, notes, failed = [], [], False
+    rows: list[schema.Row] = []
+    notes: list[str] = []
+    seen: dict[str, str] = {}
+    failed = False
     for number, benchmark in enumerate(chosen, start=1):
         ctx.progress.say(f"[{number}/{len(chosen)}] {benchmark.name}")
         try:
-            row = benchmark.measure(ctx)
-        except Skip as reason:
-            notes.append(f"{benchmark.name}: not measured: {reason}")
-        except BenchError as error:
-            failed = True
-            notes.append(f"{benchmark.name}: failed: {error}")
-        else:
-            rows.append(row)
-            continue
-        ctx.progress.say(f"  {notes[-1]}")
+            rows.append(benchmark.measure(ctx))
+        except (BenchError, Skip) as error:
+            what = "not measured" if isinstance(error, Skip) else "failed"
+            failed = failed or what == "failed"
+            first = seen.setdefault(str(error), benchmark.name)
+            reason = str(error) if first == benchmark.name else f"as {first}"
+            notes.append(f"{benchmark.name}: {what}: {reason}")
+            shown = reason.splitlines()[0]
+            ctx.progress.say(f"  {what}: {shown}")
     return rows, notes, failed
 
 
@@ -78,20 +93,26 @@ def main(argv: Sequence[str]) -> int:
             print(f"{benchmark.name:{width}}  {benchmark.summary}")
         return 0
 
+    if arguments.json and not _is_writable(arguments.json):
+        print(
+            f"bench: {arguments.json} cannot be written; choose another --json FILE",
+            file=sys.stderr,
+        )
+        return 2
     options = {"quick": arguments.quick, "runs": arguments.runs, "seed": arguments.seed}
     with Context(Progress(), **options) as ctx:
         ctx.progress.say(f"{ctx.python} on {ctx.machine}; load {load_average()}; seed {ctx.seed}")
         rows, notes, failed = run(ctx, chosen)
         load = load_average()
 
-    print(f"{ctx.python} on {ctx.machine}; load at the end {load}\n")
     if rows:
+        print(f"{ctx.python} on {ctx.machine}; load at the end {load}\n")
         print(report.rows_table(rows))
     targets = {benchmark.name: benchmark.target for benchmark in chosen if benchmark.target}
     if verdicts := report.verdicts(rows, targets):
         print(f"\nIt must hold:\n\n{verdicts}")
     if notes:
-        print("\n" + "\n".join(notes))
+        print("\n" * bool(rows) + "\n".join(notes))
     if arguments.json:
         schema.write_file(arguments.json, schema.dumps(rows))
         print(f"\nrows written to {arguments.json}")

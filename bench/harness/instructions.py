@@ -21,7 +21,7 @@ def counter() -> str:
     """What counts: perf where the processor's counter can be read, else valgrind, else Skip."""
     if shutil.which("perf"):
         probe = subprocess.run([*_PERF, "true"], capture_output=True, text=True, check=False)
-        if probe.returncode == 0 and _perf_count(probe.stderr) is not None:
+        if probe.returncode == 0 and perf_count(probe.stderr) is not None:
             return "perf"
     if shutil.which("valgrind"):
         return "valgrind"
@@ -34,7 +34,7 @@ def count(argv: Sequence[str], env: Mapping[str, str]) -> int:
         report = Path(folder) / "report"
         if counter() == "perf":
             child.run([*_PERF[:2], "-o", str(report), *_PERF[2:], *argv], env)
-            found = _perf_count(report.read_text(encoding="utf-8"))
+            found = perf_count(report.read_text(encoding="utf-8"))
         else:
             valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--log-file={report}"]
             valgrind.append("--cachegrind-out-file=/dev/null")
@@ -45,7 +45,7 @@ def count(argv: Sequence[str], env: Mapping[str, str]) -> int:
     return found
 
 
-def _perf_count(report: str) -> int | None:
+def perf_count(report: str) -> int | None:
     match = re.search(r"^(\d+),[^,]*,instructions", report, re.MULTILINE)
     return int(match[1]) if match else None
 

@@ -1,8 +1,10 @@
 """Runs the demo's program once and notes what its imports took.
 
-Usage: demo_run.py [--wait] IMAGE|- REPORT Imports the module demo_program, from .pyc files (IMAGE
-"-") or with what it imports in the image, and calls its main(). Prints only what the program
-prints. Writes to REPORT, milliseconds: all imports, of it importing tenure, of it tenure.load.
+Usage: demo_run.py [--wait] IMAGE|- REPORT
+
+Imports the module demo_program, from .pyc files (IMAGE "-") or with what it imports in the image,
+and calls its main(). Prints only what the program prints. Writes milliseconds to REPORT: of all
+imports; of that, of importing tenure; of that, of tenure.load.
 With --wait it stays afterwards until its standard input ends.
 """
 

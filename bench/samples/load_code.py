@@ -1,10 +1,12 @@
 """Loads code objects in one way and says what that took.
 
-Usage: load_code.py prelinked|all IMAGE | load_code.py marshal BUNDLE Prints {"ms", "modules"}.
-"prelinked" is tenure.load alone; "all" adds Image.preload(), which interns and rebuilds all that
-the image names, running none of it. "marshal" is marshal.loads of every code object of BUNDLE, a
-marshalled list of bytes that is in memory before the clock starts. The collector is as any program
-has it.
+Usage: load_code.py prelinked|all IMAGE
+       load_code.py marshal BUNDLE
+
+Prints {"ms", "modules"}. "prelinked" is tenure.load alone; "all" adds Image.preload(), which
+interns and rebuilds all that the image names and runs none of it. "marshal" is marshal.loads of
+every code object of BUNDLE, a marshalled list of bytes that is in memory before the clock starts.
+The collector is as any program has it.
 """
 
 import sys

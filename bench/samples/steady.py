@@ -1,8 +1,10 @@
 """Runs one loop of steady_pkg in a warm process and says what an iteration costs.
 
-Usage: steady.py IMAGE|- MODULE ITERATIONS CHUNKS Imports the module, from the image when there is
-one, runs the loop for two chunks to warm it up, then CHUNKS times for ITERATIONS each. Prints
-{"ns": of an iteration in the fastest chunk, "image": whether the code was the image's}.
+Usage: steady.py IMAGE|- MODULE ITERATIONS CHUNKS
+
+Imports the module, from the image when there is one, runs the loop for two chunks to warm it up,
+then CHUNKS times for ITERATIONS each. Prints {"ns": of an iteration in the fastest chunk,
+"image": whether the code was the image's}.
 """
 
 import importlib

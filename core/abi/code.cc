@@ -10,8 +10,7 @@ bool runs_once(PyObject* code) {
 
 bool is_unused(PyObject* object) {
   const auto* code = reinterpret_cast<PyCodeObject*>(object);
-  return code->_co_monitoring == nullptr && code->co_executors == nullptr &&
-         code->_co_cached == nullptr;
+  return code->_co_monitoring == nullptr && code->co_executors == nullptr;
 }
 
 void set_code_version(void* code, uint32_t version) {

@@ -4,6 +4,8 @@
 //
 //   kImmortalCount      what the reference count of an immortal object holds, as 8 bytes
 //   kTupleHead          the fields of a tuple between ob_size and its items
+//   kInternTableIsDict  whether the collector knows the dict in which the interpreter keeps its
+//                       interned strings, each as the key and the value of an entry
 //   kCodeAfterMonitor   the fields of a code object between _co_monitoring and _co_firsttraceable
 //
 // Every value is taken from the installed headers; layout_test.cc checks that the fields tile each

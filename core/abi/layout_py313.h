@@ -11,6 +11,8 @@ namespace tenure::abi::layout {
 // All 32 low bits set: the one value that INCREF leaves alone.
 inline constexpr uint64_t kImmortalCount = static_cast<uint64_t>(_Py_IMMORTAL_REFCNT);
 
+inline constexpr bool kInternTableIsDict = false;
+
 inline constexpr std::array<Field, 0> kTupleHead = {};
 
 inline constexpr std::array<Field, 0> kCodeAfterMonitor = {};

@@ -12,6 +12,8 @@ namespace tenure::abi::layout {
 // by which the interpreter knows what lies in its own binary.
 inline constexpr uint64_t kImmortalCount = static_cast<uint64_t>(_Py_IMMORTAL_INITIAL_REFCNT);
 
+inline constexpr bool kInternTableIsDict = true;
+
 inline constexpr std::array kTupleHead = {
     TENURE_FIELD(PyTupleObject, ob_hash, FieldRole::kHash, kUnknownHash),
 };

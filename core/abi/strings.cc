@@ -14,7 +14,58 @@ void set_count(PyObject* object, uint64_t count) {
   std::memcpy(object, &count, offsetof(PyObject, ob_type));
 }
 
+// Looks through the collector's objects for the dict that has a str of ours which nobody else can
+// have.
+struct Search {
+  PyObject* probe;
+  PyObject* found = nullptr;
+  int left = 300'000;
+};
+
+int look_at(PyObject* object, void* argument) {
+  auto& search = *static_cast<Search*>(argument);
+  if (PyDict_CheckExact(object)) {
+    PyObject* value = nullptr;
+    // The probe's hash is known and equal strings do not exist, so no code but the dict's runs.
+    if (PyDict_GetItemRef(object, search.probe, &value) > 0) {
+      if (value == search.probe) search.found = object;
+      Py_DECREF(value);
+    }
+  }
+  return search.found == nullptr && --search.left > 0;
+}
+
+PyObject* intern_into(PyObject* table, PyObject* str) {
+  PyObject* canonical = nullptr;
+  const int found = PyDict_SetDefaultRef(table, str, str, &canonical);
+  if (found < 0) return nullptr;
+  if (found == 0) {
+    // The table's two references are not counted anyway: str is immortal.
+    reinterpret_cast<PyASCIIObject*>(str)->state.interned = SSTATE_INTERNED_IMMORTAL_STATIC;
+  } else {
+    _PyUnicode_InternImmortal(PyInterpreterState_Get(), &canonical);
+  }
+  return canonical;
+}
+
 }  // namespace
+
+PyObject* find_intern_table() {
+#ifndef Py_DEBUG
+  if (!layout::kInternTableIsDict) return nullptr;
+  Search search{PyUnicode_FromFormat("tenure looks for the table of interned strings %p", &look_at)};
+  if (search.probe == nullptr) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  PyUnicode_InternInPlace(&search.probe);
+  PyUnstable_GC_VisitObjects(look_at, &search);
+  Py_DECREF(search.probe);
+  return search.found;
+#else
+  return nullptr;
+#endif
+}
 
 bool is_interned(PyObject* str) { return PyUnicode_CHECK_INTERNED(str) != SSTATE_NOT_INTERNED; }
 
@@ -22,7 +73,8 @@ bool is_interned_here(PyObject* str) {
   return PyUnicode_CHECK_INTERNED(str) == SSTATE_INTERNED_IMMORTAL_STATIC;
 }
 
-PyObject* intern_unused(PyObject* str) {
+PyObject* intern_unused(PyObject* str, PyObject* table) {
+  if (table != nullptr) return intern_into(table, str);
   auto& state = reinterpret_cast<PyASCIIObject*>(str)->state;
   state.statically_allocated = 0;
   // Two references: one is stolen below, the other keeps an unneeded str from being freed. Made by

@@ -7,8 +7,9 @@
 //   interned  in the interpreter's table, state "immortal and static"
 //
 // The interpreter refuses to intern a string that carries the static mark, and would give one
-// without it back to the allocator at exit. So interning takes the mark and the immortality away,
-// interns, and puts them back.
+// without it back to the allocator at exit. So interning through its own function takes the mark
+// and the immortality away, interns, and puts them back; entering a string into the interpreter's
+// table directly leaves them.
 //
 // Thread safety: every function needs an attached thread; under the GIL nobody sees the steps
 // between.
@@ -25,10 +26,18 @@ bool is_interned(PyObject* str);
 // True if the str of an image went through intern_unused() and is the interpreter's own now.
 bool is_interned_here(PyObject* str);
 
-// Interns an unused str of an image. Answers the interpreter's str of that content: `str` itself,
+// The dict in which the interpreter keeps its interned strings, borrowed; null if it is not to be
+// had: on some versions, in debug builds, and when it is not found among the first few hundred
+// thousand objects that the collector knows. Finding it takes as long as looking at those objects,
+// so ask once.
+PyObject* find_intern_table();
+
+// Interns an unused str of an image. `table` is what find_intern_table() found, or null. Giving it
+// saves half of the time and requires that no str in the interpreter's own binary equals `str`:
+// those are not in the table. Answers the interpreter's str of that content: `str` itself,
 // or an equal one that was there before, made immortal so that slots may name it without counting.
 // Borrowed. Null with MemoryError set if it could not be interned; `str` is as before then.
-PyObject* intern_unused(PyObject* str);
+PyObject* intern_unused(PyObject* str, PyObject* table);
 
 // The interpreter's interned str of that UTF-8 content, immortal, borrowed. Null with a Python
 // error set if memory ran out or the content is not UTF-8.

@@ -55,12 +55,16 @@ enum class Kind : uint32_t {
   kConstSegment = 64,  // int, float, complex, bytes: not written unless bytes are hashed
   kTextSegment = 65,   // strings that are no identifiers: written when somebody hashes one
   kStringSegment = 66, // identifiers: written once, when their group is interned
-  kTupleSegment = 67,  // written where a slot is replaced by the interpreter's own object
+  kTupleSegment = 67,  // tuples: not written unless hashed
   kBodySegment = 68,   // code that runs once, at import: written then
   kCodeSegment = 69,   // code of functions: written when first called
+  // The same, but of objects with slots that preparing is expected to replace, because they name
+  // strings that the interpreter has before the image is loaded, or what actions make.
+  kReplacedTupleSegment = 70,
+  kReplacedCodeSegment = 71,
 };
 inline constexpr uint32_t kFirstSegmentKind = 64;
-inline constexpr uint32_t kSegmentKindEnd = 70;
+inline constexpr uint32_t kSegmentKindEnd = 72;
 
 enum DirectoryFlags : uint32_t {
   kMustUnderstand = 1u << 0,  // refuse the image if the kind is unknown

@@ -1,5 +1,6 @@
 #include "tenure/immortal/image/graph.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -24,15 +25,16 @@ void put(std::string& key, const Target& target) {
   put(key, target.index);
 }
 
-Kind segment_of(PyObject* object, const abi::Shape& shape, bool identifier) {
+Kind segment_of(PyObject* object, const abi::Shape& shape, bool identifier, bool replaced) {
   switch (shape.id) {
     case abi::ShapeId::kStrAscii:
     case abi::ShapeId::kStrCompact:
       return identifier ? Kind::kStringSegment : Kind::kTextSegment;
     case abi::ShapeId::kTuple:
-      return Kind::kTupleSegment;
+      return replaced ? Kind::kReplacedTupleSegment : Kind::kTupleSegment;
     case abi::ShapeId::kCode:
-      return abi::runs_once(object) ? Kind::kBodySegment : Kind::kCodeSegment;
+      if (abi::runs_once(object)) return Kind::kBodySegment;
+      return replaced ? Kind::kReplacedCodeSegment : Kind::kCodeSegment;
     default:
       return Kind::kConstSegment;
   }
@@ -65,7 +67,7 @@ std::string reference_name(const abi::Shape& shape, size_t index) {
 
 }  // namespace
 
-Graph::Graph() {
+Graph::Graph(PyObject* familiar) : familiar_(Py_XNewRef(familiar)) {
   auto well_known = [this](abi::WellKnown id) {
     PyObject* object = abi::well_known(id);
     const abi::Singleton singleton{abi::Singleton::Kind::kWellKnown, static_cast<int64_t>(id)};
@@ -223,13 +225,29 @@ Target Graph::leaf(PyObject* object, const abi::Shape& shape) {
 
 Target Graph::add_node(PyObject* object, const abi::Shape& shape,
                        const std::vector<Target>& targets) {
-  const bool identifier = is_str(shape) && abi::is_interned(object);
-  nodes_.push_back({object, &shape, shape.bytes(object, kNoLimit),
-                    segment_of(object, shape, identifier), group_, 0, kCommonGroup,
-                    static_cast<uint32_t>(edges_.size()), static_cast<uint32_t>(targets.size()),
-                    identifier});
+  Node node{};
+  node.object = object;
+  node.shape = &shape;
+  node.bytes = shape.bytes(object, kNoLimit);
+  node.group = group_;
+  node.first_edge = static_cast<uint32_t>(edges_.size());
+  node.edge_count = static_cast<uint32_t>(targets.size());
+  node.identifier = is_str(shape) && abi::is_interned(object);
+  if (node.identifier && familiar_) {
+    node.familiar = PySet_Contains(familiar_.get(), object) > 0;
+    PyErr_Clear();
+  }
+  node.segment = segment_of(object, shape, node.identifier, expects_replacement(targets));
+  nodes_.push_back(node);
   edges_.insert(edges_.end(), targets.begin(), targets.end());
   return {Target::Kind::kNode, static_cast<uint32_t>(nodes_.size() - 1)};
+}
+
+bool Graph::expects_replacement(const std::vector<Target>& targets) const {
+  return std::any_of(targets.begin(), targets.end(), [this](const Target& target) {
+    return target.kind == Target::Kind::kRebuilt ||
+           (target.kind == Target::Kind::kNode && nodes_[target.index].familiar);
+  });
 }
 
 Target Graph::add_external(std::string program, PyObject* object) {

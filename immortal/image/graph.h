@@ -49,6 +49,7 @@ struct Node {
   uint32_t first_edge;  // into Graph::edges(): one for each reference of the shape, in its order
   uint32_t edge_count;
   bool identifier;   // a str that the compiler interned
+  bool familiar;     // one of those that the interpreter probably has already
 };
 
 struct External {
@@ -78,7 +79,9 @@ class Graph {
   };
   static constexpr uint32_t kNone = ~uint32_t{0};
 
-  Graph();
+  // `familiar` are strings that the interpreter is expected to have interned before the image is
+  // loaded: a set of str. It decides where objects stand, not what they are; null: none.
+  explicit Graph(PyObject* familiar);
 
   // Adds a module as the next group. False with `problem` if it refers to something an image cannot
   // hold; the graph is of no use then. Borrows everything; keeps references of its own.
@@ -118,6 +121,7 @@ class Graph {
   bool find(PyObject* object, Target& target);
   Target leaf(PyObject* object, const abi::Shape& shape);
   Target add_node(PyObject* object, const abi::Shape& shape, const std::vector<Target>& targets);
+  bool expects_replacement(const std::vector<Target>& targets) const;
   Target add_external(std::string program, PyObject* object);
   void use(uint32_t node);
   std::string path() const;
@@ -129,6 +133,7 @@ class Graph {
   std::vector<Module> modules_;
   std::vector<Strong> kept_;
   std::vector<Frame> frames_;
+  Strong familiar_;
   uint32_t group_ = kCommonGroup;
   uint32_t none_ = 0;
   uint32_t types_[abi::kShapeIdEnd] = {};

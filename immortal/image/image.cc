@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tenure/core/abi/identity.h"
+#include "tenure/core/abi/strings.h"
 #include "tenure/core/attach.h"
 #include "tenure/immortal/image/code_versions.h"
 #include "tenure/immortal/image/externals.h"
@@ -45,7 +46,7 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
   if (check == Check::kFull) {
     const Detach detached;
     for (uint32_t group = 0; group < view.groups().size(); ++group) {
-      if (!view.check_group(group, problem)) return nullptr;
+      if (!view.check_group(group, View::Parts::kAll, problem)) return nullptr;
     }
   }
   const Header& header = view.header();
@@ -71,6 +72,8 @@ bool Image::bind(Problem& problem) {
   const bool at_home =
       reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
   prelinked_ = same && at_home;
+  // In another build, a str of this image may be one of those in the interpreter's binary.
+  if (same) intern_table_ = abi::find_intern_table();
   return resolve_externals(!same, problem);
 }
 

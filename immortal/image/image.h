@@ -93,6 +93,7 @@ class Image {
   View view_;
   bool prelinked_ = false;
   uint32_t first_code_version_ = 0;
+  PyObject* intern_table_ = nullptr;  // see abi::find_intern_table(); borrowed
   std::vector<uint64_t> addresses_;  // of externals; empty while all are where the file says
   std::vector<Step> steps_;          // of groups
   std::unordered_map<uint32_t, Problem> refused_;          // why, by group

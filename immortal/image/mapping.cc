@@ -21,6 +21,9 @@
 namespace tenure::image {
 namespace {
 
+// Modules are smaller than what is worth a system call, and those imported together stand together.
+constexpr uint64_t kChunkBytes = 8 * kPageBytes;
+
 class File {
  public:
   explicit File(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
@@ -56,12 +59,14 @@ Mapping::Mapping(Mapping&& other) noexcept
     : base_(std::exchange(other.base_, nullptr)),
       bytes_(other.bytes_),
       keep_(other.keep_),
+      written_chunks_(std::move(other.written_chunks_)),
       file_(other.file_) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(base_, other.base_);
   std::swap(bytes_, other.bytes_);
   std::swap(keep_, other.keep_);
+  std::swap(written_chunks_, other.written_chunks_);
   std::swap(file_, other.file_);
   return *this;
 }
@@ -110,10 +115,18 @@ bool Mapping::map_for_reading(const std::string& path, Mapping& mapping, Problem
   return true;
 }
 
-void Mapping::expect_writes(uint64_t offset, uint64_t bytes) const {
+void Mapping::expect_writes(uint64_t offset, uint64_t bytes) {
   if (bytes == 0) return;
-  const uint64_t begin = offset & ~uint64_t{kPageBytes - 1};
-  madvise(base_ + begin, offset + bytes - begin, MADV_POPULATE_WRITE);
+  if (written_chunks_.empty()) written_chunks_.resize(bytes_ / kChunkBytes + 1);
+  const uint64_t last = (offset + bytes - 1) / kChunkBytes;
+  for (uint64_t chunk = offset / kChunkBytes; chunk <= last; ++chunk) {
+    if (written_chunks_[chunk]) continue;
+    uint64_t end = chunk;
+    while (end <= last && !written_chunks_[end]) written_chunks_[end++] = true;
+    const uint64_t begin = chunk * kChunkBytes;
+    madvise(base_ + begin, std::min(end * kChunkBytes, bytes_) - begin, MADV_POPULATE_WRITE);
+    chunk = end;
+  }
 }
 
 bool identify(const std::string& path, FileId& file, Problem& problem) {

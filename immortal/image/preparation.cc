@@ -13,22 +13,37 @@
 
 namespace tenure::image {
 
+namespace {
+
+constexpr size_t index_of(Kind kind) { return static_cast<size_t>(kind) - kFirstSegmentKind; }
+
+}  // namespace
+
 Image::Preparation::Preparation(Image& image, uint32_t group)
     : image_(image), view_(image.view_), group_(group), base_(image.mapping_.base()) {
   for (const ExtentEntry& extent : view_.extents(group)) {
     if (extent.kind < kFirstSegmentKind) continue;
     segments_[extent.kind - kFirstSegmentKind] = {extent.offset, extent.offset + extent.bytes};
   }
+  auto whole = [this](Kind kind) {
+    const DirectoryEntry* entry = view_.entry(kind);
+    return entry ? Range{entry->offset, entry->offset + entry->bytes} : Range{};
+  };
+  strings_ = whole(Kind::kStringSegment);
+  texts_ = whole(Kind::kTextSegment);
 }
 
 bool Image::Preparation::run(Problem& problem) {
   Step& step = image_.steps_[group_];
   if (step == Step::kCheck) {
-    if (!view_.check_group(group_, problem)) return false;
+    // First, because pages that have been read are dearer to copy.
+    expect_writes();
+    const auto parts = is_moving() ? View::Parts::kAll : View::Parts::kWithoutRelocation;
+    if (!view_.check_group(group_, parts, problem)) return false;
     step = Step::kMove;
   }
   if (step == Step::kMove) {
-    if (!move(problem)) return false;
+    if (is_moving() && !move(problem)) return false;
     step = Step::kIntern;
   }
   if (step == Step::kIntern) {
@@ -40,6 +55,23 @@ bool Image::Preparation::run(Problem& problem) {
     step = Step::kReady;
   }
   return true;
+}
+
+// True unless every pointer and number in the file is right as it is.
+bool Image::Preparation::is_moving() const {
+  return reinterpret_cast<uint64_t>(base_) != view_.header().preferred_base ||
+         !image_.addresses_.empty() ||
+         image_.first_code_version_ != view_.header().first_code_version;
+}
+
+void Image::Preparation::expect_writes() {
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const bool written = i == index_of(Kind::kStringSegment) || i == index_of(Kind::kBodySegment) ||
+                         i == index_of(Kind::kReplacedTupleSegment) ||
+                         i == index_of(Kind::kReplacedCodeSegment);
+    if (!written && !is_moving()) continue;
+    image_.mapping_.expect_writes(segments_[i].begin, segments_[i].end - segments_[i].begin);
+  }
 }
 
 uint64_t* Image::Preparation::slot(uint64_t number) const {
@@ -59,16 +91,9 @@ bool Image::Preparation::refuse_slot(const char* table, uint64_t number, Problem
 }
 
 bool Image::Preparation::move(Problem& problem) {
-  const uint64_t distance =
-      reinterpret_cast<uint64_t>(base_) - view_.header().preferred_base;
-  const bool everything = distance != 0 || !image_.addresses_.empty();
-  if (distance != 0) {
-    for (const Range& range : segments_) {
-      image_.mapping_.expect_writes(range.begin, range.end - range.begin);
-    }
-    if (!move_internal(distance, problem)) return false;
-  }
-  if (everything && !image_.addresses_.empty() && !move_external(problem)) return false;
+  const uint64_t distance = reinterpret_cast<uint64_t>(base_) - view_.header().preferred_base;
+  if (distance != 0 && !move_internal(distance, problem)) return false;
+  if (!image_.addresses_.empty() && !move_external(problem)) return false;
   return image_.first_code_version_ == view_.header().first_code_version ||
          move_code_versions(problem);
 }
@@ -124,8 +149,6 @@ bool Image::Preparation::intern(Problem& problem) {
   const auto uses = view_.table_part<StringUse>(group_, Kind::kStringUses);
   const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
   const bool every_string = abi::identity().debug;
-  const Range& own = segments_[static_cast<uint32_t>(Kind::kStringSegment) - kFirstSegmentKind];
-  image_.mapping_.expect_writes(own.begin, own.end - own.begin);
   size_t next_slot = 0;
   for (const StringUse& use : uses) {
     const size_t count = use.slot_count & ~kIdentifier;
@@ -149,19 +172,23 @@ bool Image::Preparation::intern(Problem& problem) {
   return true;
 }
 
+// The shape of a str where a table says one is; null if there is none.
+const abi::Shape* Image::Preparation::str_shape(PyObject* str, uint64_t offset,
+                                                bool identifier) const {
+  const Range& segment = identifier ? strings_ : texts_;
+  if (offset < segment.begin || offset >= segment.end ||
+      segment.end - offset < abi::shape(abi::ShapeId::kStrAscii)->fixed_bytes ||
+      !Py_IS_TYPE(str, &PyUnicode_Type)) {
+    return nullptr;
+  }
+  const abi::Shape* shape = abi::shape_of(str);
+  return shape != nullptr && shape->bytes(str, segment.end - offset) != 0 ? shape : nullptr;
+}
+
 PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Problem& problem) {
   const uint64_t offset = uint64_t{string} * kSlotBytes;
-  const DirectoryEntry* segment =
-      view_.entry(identifier ? Kind::kStringSegment : Kind::kTextSegment);
-  const uint64_t end = segment ? segment->offset + segment->bytes : 0;
   PyObject* str = image_.object(offset);
-  const bool inside = segment && offset >= segment->offset && offset < end;
-  const abi::Shape* shape =
-      inside && end - offset >= abi::shape(abi::ShapeId::kStrAscii)->fixed_bytes &&
-                  Py_IS_TYPE(str, &PyUnicode_Type)
-          ? abi::shape_of(str)
-          : nullptr;
-  if (shape == nullptr || shape->bytes(str, end - offset) == 0) {
+  if (str_shape(str, offset, identifier) == nullptr) {
     problem.refuse(view_.group_name(group_),
                    "names a string where there is none, at offset " + std::to_string(offset));
     return nullptr;
@@ -170,7 +197,7 @@ PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Proble
   if (const auto found = image_.replacements_.find(string); found != image_.replacements_.end()) {
     return found->second;
   }
-  PyObject* canonical = abi::intern_unused(str);
+  PyObject* canonical = abi::intern_unused(str, image_.intern_table_);
   if (canonical == nullptr) {
     problem.refuse_with_python_error(view_.group_name(group_));
   } else if (canonical == str) {
@@ -205,16 +232,21 @@ bool Image::Preparation::act(Problem& problem) {
   return true;
 }
 
-PyObject* Image::Preparation::rebuild(const ActionEntry& action, Problem& problem) {
-  const Range& tuples = segments_[static_cast<uint32_t>(Kind::kTupleSegment) - kFirstSegmentKind];
+bool Image::Preparation::is_tuple(PyObject* object, uint64_t offset) const {
   const abi::Shape& shape = *abi::shape(abi::ShapeId::kTuple);
+  for (Kind kind : {Kind::kTupleSegment, Kind::kReplacedTupleSegment}) {
+    const Range& range = segments_[index_of(kind)];
+    if (offset >= range.begin && offset < range.end) {
+      return offset % abi::kObjectAlignment == 0 && range.end - offset >= shape.fixed_bytes &&
+             Py_IS_TYPE(object, shape.type) && shape.bytes(object, range.end - offset) != 0;
+    }
+  }
+  return false;
+}
+
+PyObject* Image::Preparation::rebuild(const ActionEntry& action, Problem& problem) {
   PyObject* argument = image_.object(action.argument);
-  const bool is_tuple = action.argument % abi::kObjectAlignment == 0 &&
-                        action.argument >= tuples.begin && action.argument < tuples.end &&
-                        tuples.end - action.argument >= shape.fixed_bytes &&
-                        Py_IS_TYPE(argument, shape.type) &&
-                        shape.bytes(argument, tuples.end - action.argument) != 0;
-  if (!is_tuple) {
+  if (!is_tuple(argument, action.argument)) {
     problem.refuse(view_.group_name(group_), "has an action without its argument, at offset " +
                                                  std::to_string(action.argument));
     return nullptr;

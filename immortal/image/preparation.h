@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tenure/core/abi/shape.h"
 #include "tenure/immortal/image/image.h"
 
 namespace tenure::image {
@@ -21,6 +22,7 @@ class Image::Preparation {
   [[nodiscard]] bool run(Problem& problem);
 
  private:
+  void expect_writes();
   bool move(Problem& problem);
   bool move_internal(uint64_t distance, Problem& problem);
   bool move_external(Problem& problem);
@@ -29,6 +31,10 @@ class Image::Preparation {
   PyObject* canonical(uint32_t string, bool identifier, Problem& problem);
   bool act(Problem& problem);
   PyObject* rebuild(const ActionEntry& action, Problem& problem);
+
+  bool is_moving() const;
+  const abi::Shape* str_shape(PyObject* str, uint64_t offset, bool identifier) const;
+  bool is_tuple(PyObject* object, uint64_t offset) const;
 
   // The pointer at a slot; null if the slot does not lie in this group.
   uint64_t* slot(uint64_t number) const;
@@ -43,7 +49,9 @@ class Image::Preparation {
   const View& view_;
   const uint32_t group_;
   std::byte* const base_;
-  std::array<Range, kSegmentKindEnd - kFirstSegmentKind> segments_{};  // of the group
+  std::array<Range, kSegmentKindEnd - kFirstSegmentKind> segments_{};  // the group's part of them
+  Range strings_{};  // all of the string segment
+  Range texts_{};    // all of the text segment
 };
 
 }  // namespace tenure::image

@@ -38,6 +38,10 @@ size_t entry_bytes(Kind kind) {
   }
 }
 
+bool is_for_relocation(Kind kind) {
+  return kind == Kind::kInternalSlots || kind == Kind::kExternalSlots || kind == Kind::kObjects;
+}
+
 uint64_t first_page_checksum(std::span<const std::byte> page) {
   alignas(Header) std::array<std::byte, kPageBytes> copy;
   std::memcpy(copy.data(), page.data(), kPageBytes);
@@ -69,6 +73,8 @@ const char* kind_name(uint32_t kind) {
     case Kind::kTupleSegment: return "tuple segment";
     case Kind::kBodySegment: return "body segment";
     case Kind::kCodeSegment: return "code segment";
+    case Kind::kReplacedTupleSegment: return "replaced tuple segment";
+    case Kind::kReplacedCodeSegment: return "replaced code segment";
   }
   return "unknown part";
 }
@@ -353,8 +359,11 @@ const ModuleEntry* View::find_module(std::string_view name) const {
   return found != modules_.end() && text(found->name) == name ? &*found : nullptr;
 }
 
-bool View::check_group(uint32_t group, Problem& problem) const {
+bool View::check_group(uint32_t group, Parts parts, Problem& problem) const {
   for (const ExtentEntry& extent : extents(group)) {
+    if (parts == Parts::kWithoutRelocation && is_for_relocation(static_cast<Kind>(extent.kind))) {
+      continue;
+    }
     if (checksum(file_.subspan(extent.offset, extent.bytes)) != extent.checksum) {
       return problem.refuse(group_name(group), "is damaged in the " + kind_text(extent.kind) +
                                                    ", between bytes " + number(extent.offset) +

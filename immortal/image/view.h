@@ -69,8 +69,10 @@ class View {
 
   const ModuleEntry* find_module(std::string_view name) const;
 
-  // Checks the checksums of everything that belongs to a group. Reads all of its bytes.
-  [[nodiscard]] bool check_group(uint32_t group, Problem& problem) const;
+  // Checks the checksums of what belongs to a group, all of it or all but the tables that only
+  // relocating and verifying read. Reads all of these bytes.
+  enum class Parts { kAll, kWithoutRelocation };
+  [[nodiscard]] bool check_group(uint32_t group, Parts parts, Problem& problem) const;
 
  private:
   bool parse_directory(Problem& problem);

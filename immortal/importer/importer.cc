@@ -36,6 +36,15 @@ bool Importer::init(PyObject* module, PyObject* image_error) {
   module_spec_ = core_attribute("_frozen_importlib", "ModuleSpec");
   call_with_frames_removed_ = core_attribute("_frozen_importlib", "_call_with_frames_removed");
   exec_ = core_attribute("builtins", "exec");
+  names_.origin = PyUnicode_InternFromString("origin");
+  names_.has_location = PyUnicode_InternFromString("has_location");
+  names_.cached = PyUnicode_InternFromString("cached");
+  names_.locations = PyUnicode_InternFromString("submodule_search_locations");
+  names_.dict = PyUnicode_InternFromString("__dict__");
+  if (!names_.origin || !names_.has_location || !names_.cached || !names_.locations ||
+      !names_.dict) {
+    return false;
+  }
   return finder_ != nullptr && loader_type_ != nullptr && module_spec_ != nullptr &&
          call_with_frames_removed_ != nullptr && exec_ != nullptr;
 }
@@ -116,12 +125,12 @@ PyObject* Importer::make_spec(const Found& found, PyObject* name) const {
   Strong spec = PyObject_CallFunctionObjArgs(module_spec_, name, loader.get(), nullptr);
   if (!spec) return nullptr;
   PyObject* result = spec.get();
-  if (PyObject_SetAttrString(result, "origin", origin) < 0 ||
-      PyObject_SetAttrString(result, "has_location", Py_True) < 0) {
+  if (PyObject_SetAttr(result, names_.origin, origin) < 0 ||
+      PyObject_SetAttr(result, names_.has_location, Py_True) < 0) {
     return nullptr;
   }
   if (found.module->cached_object != 0 &&
-      PyObject_SetAttrString(result, "cached", found.image->object(found.module->cached_object)) <
+      PyObject_SetAttr(result, names_.cached, found.image->object(found.module->cached_object)) <
           0) {
     return nullptr;
   }
@@ -131,7 +140,7 @@ PyObject* Importer::make_spec(const Found& found, PyObject* name) const {
     Strong locations = PyList_New(1);
     if (!locations) return nullptr;
     PyList_SET_ITEM(locations.get(), 0, std::move(folder).release());
-    if (PyObject_SetAttrString(result, "submodule_search_locations", locations.get()) < 0) {
+    if (PyObject_SetAttr(result, names_.locations, locations.get()) < 0) {
       return nullptr;
     }
   }
@@ -139,7 +148,7 @@ PyObject* Importer::make_spec(const Found& found, PyObject* name) const {
 }
 
 bool Importer::execute(PyObject* code, PyObject* module) const {
-  Strong globals = PyObject_GetAttrString(module, "__dict__");
+  Strong globals = PyObject_GetAttr(module, names_.dict);
   if (!globals) return false;
   const Strong done = PyObject_CallFunctionObjArgs(call_with_frames_removed_, exec_, code,
                                                      globals.get(), nullptr);
@@ -163,6 +172,11 @@ void Importer::clear() {
   Py_CLEAR(module_spec_);
   Py_CLEAR(call_with_frames_removed_);
   Py_CLEAR(exec_);
+  Py_CLEAR(names_.origin);
+  Py_CLEAR(names_.has_location);
+  Py_CLEAR(names_.cached);
+  Py_CLEAR(names_.locations);
+  Py_CLEAR(names_.dict);
 }
 
 }  // namespace tenure::importer

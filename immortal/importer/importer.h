@@ -77,6 +77,15 @@ class Importer {
   PyObject* module_spec_ = nullptr;              // importlib's ModuleSpec
   PyObject* call_with_frames_removed_ = nullptr;  // keeps importlib's frames out of tracebacks
   PyObject* exec_ = nullptr;
+
+  // Attribute names, interned.
+  struct Names {
+    PyObject* origin = nullptr;
+    PyObject* has_location = nullptr;
+    PyObject* cached = nullptr;
+    PyObject* locations = nullptr;  // "submodule_search_locations"
+    PyObject* dict = nullptr;       // "__dict__"
+  } names_;
 };
 
 // Makes the type of finders, and of loaders as a subclass of `base`. New references; null with a

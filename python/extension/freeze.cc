@@ -67,13 +67,14 @@ bool report(PyObject* progress, Py_ssize_t done, Py_ssize_t total) {
 }  // namespace
 
 PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
-  static const char* const names[] = {"path", "modules", "progress", nullptr};
+  static const char* const names[] = {"path", "modules", "progress", "familiar", nullptr};
   PyObject* path_object = nullptr;
   PyObject* given = nullptr;
   PyObject* progress = Py_None;
+  PyObject* familiar = Py_None;
   std::string path;
-  if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|O:write_image", const_cast<char**>(names),
-                                   &path_object, &given, &progress) ||
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|OO:write_image", const_cast<char**>(names),
+                                   &path_object, &given, &progress, &familiar) ||
       !to_path(path_object, path)) {
     return nullptr;
   }
@@ -81,7 +82,11 @@ PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
   Result<> modules = PySequence_Tuple(given);
   if (!modules) return nullptr;
   const Py_ssize_t total = PyTuple_GET_SIZE(modules.value());
-  image::Graph graph;
+  if (familiar != Py_None && !PyAnySet_Check(familiar)) {
+    PyErr_Format(PyExc_TypeError, "familiar must be a set of str or None, not %T", familiar);
+    return nullptr;
+  }
+  image::Graph graph(familiar == Py_None ? nullptr : familiar);
   image::Problem problem;
   std::unordered_set<std::string> seen;
   for (Py_ssize_t i = 0; i < total; ++i) {

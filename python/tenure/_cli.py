@@ -122,6 +122,7 @@ class _Run(argparse.Action):
 
 def _freeze(arguments: argparse.Namespace) -> int:
     from ._collect import CollectError, Collector, TrainingError
+    from ._familiar import familiar_strings
     from ._progress import Progress
 
     start = time.perf_counter()
@@ -147,7 +148,8 @@ def _freeze(arguments: argparse.Namespace) -> int:
         raise _UserError("there is nothing to freeze, so no image was written")
     try:
         with Progress("writing the image") as progress:
-            write_image(arguments.output, [tuple(module) for module in modules], progress)
+            familiar = familiar_strings(module.code for module in modules)
+            write_image(arguments.output, [tuple(module) for module in modules], progress, familiar)
     except (TypeError, ValueError) as error:
         raise _UserError(f"cannot be frozen: {error}; leave that module out") from None
     except OSError as error:
@@ -189,8 +191,15 @@ def _check_output(path: str) -> None:
 
 
 def _list_skipped(skipped: Sequence[Any]) -> None:
+    """One line for each error, and one for all notes of a kind."""
+    notes: dict[str, list[str]] = {}
     for skip in skipped:
-        print(f"skipped {skip}")
+        if skip.is_error:
+            print(f"skipped {skip}")
+        else:
+            notes.setdefault(skip.reason, []).append(skip.name)
+    for reason, names in notes.items():
+        print(f"skipped {', '.join(names)}: {reason}")
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

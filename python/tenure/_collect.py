@@ -1,4 +1,4 @@
-"""Collects the modules that are to be frozen: their code, where it is from, their source's checksum.
+"""Collects the modules that are to be frozen, with their code and their source's checksum.
 
 A named package is found and read, never imported: none of its code runs here. Code comes from an
 up-to-date .pyc, by the very rules of the import system, or from compiling the source; nothing is
@@ -9,7 +9,9 @@ asked what it has imported when it ends.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.machinery as machinery
+import marshal
 import os
 import pkgutil
 import subprocess
@@ -340,25 +342,37 @@ class _Unreadable(Exception):
 
 
 class _Reader(machinery.SourceFileLoader):
-    """Loads code as an import would, but writes no .pyc and reads the source just once."""
+    """Loads code as an import would, but reads the source just once, and always reads it."""
 
     def __init__(self, name: str, path: str) -> None:
-        super().__init__(name, path)
+        # Interned as the compiler does it: bytecode of a package that was moved gets this very path.
+        super().__init__(name, sys.intern(path))
         self.source = super().get_data(path)
         self.compiles = False
 
     def get_data(self, path: str) -> bytes:
         return self.source if path == self.path else super().get_data(path)
 
-    def set_data(self, path: str, data: bytes, *, _mode: int = 0o666) -> None:
-        pass
-
     def source_to_code(self, data: bytes, path: str, *args: object, **options: object) -> CodeType:
         self.compiles = True
         with warnings.catch_warnings():
             # An import shows them when it compiles; from a .pyc nobody ever sees them.
             warnings.simplefilter("ignore")
-            return super().source_to_code(data, path, *args, **options)
+            code = super().source_to_code(data, path, *args, **options)
+        # The compiler makes some small objects anew that the unmarshaller takes from the
+        # interpreter; images must not depend on whether there was a .pyc.
+        return marshal.loads(marshal.dumps(code))
+
+
+@contextlib.contextmanager
+def _without_writing() -> Iterator[None]:
+    """Keeps loaders from writing .pyc files. (Only preparing to write one uses the code up.)"""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _read_source(record: Record) -> tuple[CodeType, bytes]:
@@ -367,7 +381,8 @@ def _read_source(record: Record) -> tuple[CodeType, bytes]:
     except OSError as error:
         raise _Unreadable(f"cannot be read: {error.strerror or error}") from None
     try:
-        code = reader.get_code(record.name)
+        with _without_writing():
+            code = reader.get_code(record.name)
     except SyntaxError as error:
         line = f" in line {error.lineno}" if error.lineno else ""
         raise _Unreadable(f"syntax error{line}: {error.msg}") from None

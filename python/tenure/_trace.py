@@ -44,7 +44,10 @@ def kind_of(loader: object) -> str:
     ):
         if isinstance(loader, base) and _loads_like(loader, base):
             return kind
-    return "zip" if type(loader).__module__ == "zipimport" else "other"
+    module = type(loader).__module__
+    if module == "tenure._tenure":  # the program has loaded an image itself
+        return "source" if loader.path.endswith(".py") else "sourceless"
+    return "zip" if module == "zipimport" else "other"
 
 
 def loader_name(loader: object) -> str:
@@ -92,12 +95,13 @@ def _drive() -> None:
     if kind == "-m":
         import runpy as _  # as the interpreter itself does
     before = set(sys.modules)
+    imported = sys.modules
     process = posix.getpid()
 
     def write_report(open=_io.open, ascii=ascii, getpid=posix.getpid) -> None:
         if getpid() != process:
             return  # a forked child
-        lines = [ascii(record) for record in _imported(before)]
+        lines = [ascii(record) for record in _imported(before) if record[0] in imported]
         with open(report, "wb") as file:
             file.write("\n".join([*lines, "done\n"]).encode())  # needs no codec to be imported
 
@@ -108,7 +112,13 @@ def _drive() -> None:
         code = compile(file.read(), runner, "exec", dont_inherit=True)
     namespace = {"__name__": _DRIVER, "__file__": runner}
     exec(code, namespace)
-    status = namespace["run"](kind, target, args)
+    try:
+        status = namespace["run"](kind, target, args)
+    except SystemExit:
+        raise
+    except BaseException:
+        imported = set(sys.modules)  # showing the traceback imports more
+        raise
     if status:
         sys.exit(status)
 

@@ -37,6 +37,11 @@ def canonical(value: object) -> object:
 
 
 class CollectTest(FolderTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(setattr, sys, "dont_write_bytecode", sys.dont_write_bytecode)
+        sys.dont_write_bytecode = False  # the collector must see to it by itself
+
     def collect(self, *names: str, errors: str = "skip") -> Collector:
         collector = Collector(errors)
         for name in names:

@@ -1,0 +1,54 @@
+"""Which strings an interpreter has interned before it loads an image.
+
+Objects that name such a string are written to when they are loaded, because the interpreter's own
+copy wins. Knowing them lets the writer keep these objects together and the rest unwritten. Only the
+order of objects in the file depends on the answer.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from types import CodeType
+
+# Splitting makes strings that nobody has interned; interning tells whether an equal one was.
+_ASK = """
+import sys
+names = sys.stdin.buffer.read().decode("utf-8", "surrogatepass").split("\\n")
+known = [name for name in names if sys.intern(name) is not name]
+sys.stdout.buffer.write("\\n".join(known).encode("utf-8", "surrogatepass"))
+"""
+
+
+def _names(codes: Iterable[CodeType]) -> set[str]:
+    names: set[str] = set()
+    waiting: list[object] = list(codes)
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            names.add(item)
+        elif isinstance(item, (tuple, frozenset)):
+            waiting.extend(item)
+        elif isinstance(item, CodeType):
+            names.update(item.co_names, item.co_varnames, item.co_cellvars, item.co_freevars)
+            names.update((item.co_name, item.co_qualname))
+            waiting.extend(item.co_consts)
+    # Longer ones are texts, and nobody has interned those.
+    return {name for name in names if len(name) < 100 and "\n" not in name}
+
+
+def familiar_strings(codes: Iterable[CodeType]) -> set[str]:
+    """The strings named by `codes` that a bare interpreter has interned when it has started.
+
+    Asks a child process (isolated mode, so that the answer does not depend on the environment).
+    Empty if that cannot be started.
+    """
+    question = "\n".join(sorted(_names(codes))).encode("utf-8", "surrogatepass")
+    try:
+        child = subprocess.run(
+            [sys.executable, "-I", "-c", _ASK], input=question, capture_output=True, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return set()
+    return set(child.stdout.decode("utf-8", "surrogatepass").split("\n"))

@@ -31,7 +31,7 @@ class [[nodiscard]] Borrowed {
   Borrowed(std::nullptr_t) = delete;
 
   // A handle to what a temporary owns would dangle at the semicolon.
-  Borrowed(const Owned<T>& owner) : object_(owner.get()) {}
+  Borrowed(const Owned<T>& owner) : object_(owner.get()) {}  // NOLINT(google-explicit-constructor)
   Borrowed(Owned<T>&&) = delete;
 
   [[nodiscard]] PyObject* get() const { return object_; }

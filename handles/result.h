@@ -22,10 +22,11 @@ template <typename T = Object>
 class [[nodiscard]] Result {
  public:
   // Steals. Requires: object is a new reference, or null with a Python error set.
-  Result(PyObject* object) : object_(object) {
+  Result(PyObject* object) : object_(object) {  // NOLINT(google-explicit-constructor)
     assert(object != nullptr || PyErr_Occurred() != nullptr);
   }
-  Result(Owned<T>&& owner) : object_(std::move(owner).release()) {}
+  Result(Owned<T>&& owner)  // NOLINT(google-explicit-constructor)
+      : object_(std::move(owner).release()) {}
   Result(Result&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
   Result(const Result&) = delete;
   Result& operator=(const Result&) = delete;

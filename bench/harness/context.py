@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -40,7 +41,7 @@ class Context:
         self.quick = quick
         self._runs = runs
         self.seed = seed if seed is not None else time.time_ns() % 2**32
-        self.python = f"{platform.python_implementation()} {platform.python_version()}"
+        self.python = describe_python()
         self.machine = describe_machine()
         self.pycache: Path | None = (
             None  # set by pyc.prepare when the .pyc files beside the sources will not do
@@ -134,6 +135,13 @@ def _caller_path() -> list[str]:
         os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path
     ]
     return [path for path in folders if not os.path.isdir(os.path.join(path, "tenure"))]
+
+
+def describe_python() -> str:
+    """Such as CPython 3.14.8, and what else makes a build another one."""
+    kinds = [" debug"] if hasattr(sys, "gettotalrefcount") else []
+    kinds += [" free-threaded"] if sysconfig.get_config_var("Py_GIL_DISABLED") else []
+    return f"{platform.python_implementation()} {platform.python_version()}{''.join(kinds)}"
 
 
 def describe_machine() -> str:

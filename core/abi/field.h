@@ -34,11 +34,10 @@ struct Field {
 // What the interpreter stores for a hash that it has not computed.
 inline constexpr uint64_t kUnknownHash = ~uint64_t{0};
 
-#define TENURE_FIELD(type, member, role, reset)                                                  \
-  ::tenure::abi::Field {                                                                         \
-    static_cast<uint16_t>(offsetof(type, member)),                                               \
-        static_cast<uint16_t>(sizeof(static_cast<type*>(nullptr)->member)), (role), (reset), 0,  \
-        #member                                                                                  \
+#define TENURE_FIELD(type, member, role, reset)                                            \
+  ::tenure::abi::Field {                                                                   \
+    static_cast<uint16_t>(offsetof(type, member)),                                         \
+        static_cast<uint16_t>(sizeof(decltype(type::member))), (role), (reset), 0, #member \
   }
 
 }  // namespace tenure::abi

@@ -25,8 +25,8 @@ void read_build_id(const dl_phdr_info& info, const ElfW(Phdr) & note, Identity& 
     if (content + header.n_descsz > end) return;
     if (header.n_type == NT_GNU_BUILD_ID && header.n_namesz == 4 &&
         std::memcmp(name, "GNU", 4) == 0) {
-      identity.build_id_bytes = static_cast<uint32_t>(
-          std::min<size_t>(header.n_descsz, identity.build_id.size()));
+      identity.build_id_bytes =
+          static_cast<uint32_t>(std::min<size_t>(header.n_descsz, identity.build_id.size()));
       std::memcpy(identity.build_id.data(), content, identity.build_id_bytes);
       return;
     }
@@ -41,7 +41,7 @@ int find_binary(dl_phdr_info* info, size_t, void* argument) {
   uint64_t begin = ~uint64_t{0};
   uint64_t end = 0;
   for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& header = info->dlpi_phdr[i];
+    const ElfW(Phdr) & header = info->dlpi_phdr[i];
     if (header.p_type != PT_LOAD) continue;
     begin = std::min(begin, info->dlpi_addr + header.p_vaddr);
     end = std::max(end, info->dlpi_addr + header.p_vaddr + header.p_memsz);

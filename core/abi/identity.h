@@ -14,18 +14,18 @@
 namespace tenure::abi {
 
 struct Identity {
-  uint32_t python_version;      // of the running interpreter, as PY_VERSION_HEX
-  uint32_t bytecode_magic;      // the number that its .pyc files start with
+  uint32_t python_version;  // of the running interpreter, as PY_VERSION_HEX
+  uint32_t bytecode_magic;  // the number that its .pyc files start with
   bool free_threaded;
   bool debug;
   uint64_t layout_fingerprint;
 
   // The binary (executable or shared library) that holds the interpreter's static objects.
-  uint64_t load_bias;           // address it is mapped at, minus the address it was linked for
-  uint64_t binary_begin;        // [begin, end): all of its segments
+  uint64_t load_bias;     // address it is mapped at, minus the address it was linked for
+  uint64_t binary_begin;  // [begin, end): all of its segments
   uint64_t binary_end;
   std::array<uint8_t, 32> build_id;
-  uint32_t build_id_bytes;      // 0: linked without one
+  uint32_t build_id_bytes;  // 0: linked without one
 
   // Depends on the address of every well-known object: a cheap second opinion beside the build id.
   uint64_t witness;

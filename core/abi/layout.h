@@ -18,7 +18,8 @@
 #include "tenure/core/abi/python.h"
 
 #ifdef Py_GIL_DISABLED
-#error "Images of free-threaded CPython are not supported: its object header has no layout here yet."
+#error \
+    "Images of free-threaded CPython are not supported: its object header has no layout here yet."
 #elif PY_VERSION_HEX >= 0x03100000
 #error "This CPython is newer than every layout Tenure knows: add core/abi/layout_py3NN.h."
 #elif PY_VERSION_HEX >= 0x030f0000

@@ -29,8 +29,12 @@ constexpr auto padded(const std::array<Field, N>& fields, size_t fixed_bytes) {
   size_t end = 0;
   auto fill = [&](size_t to) {
     if (end < to) {
-      all[out++] = Field{static_cast<uint16_t>(end), static_cast<uint16_t>(to - end),
-                         FieldRole::kPadding, 0, 0, "padding"};
+      all[out++] = Field{static_cast<uint16_t>(end),
+                         static_cast<uint16_t>(to - end),
+                         FieldRole::kPadding,
+                         0,
+                         0,
+                         "padding"};
     }
   };
   for (const Field& field : fields) {
@@ -105,9 +109,9 @@ constexpr auto kIntFields = padded<0>(
     join(kHead, std::array{TENURE_FIELD(PyLongObject, long_value.lv_tag, FieldRole::kPlain, 0)}),
     offsetof(PyLongObject, long_value.ob_digit));
 
-constexpr auto kFloatFields = padded<0>(
-    join(kHead, std::array{TENURE_FIELD(PyFloatObject, ob_fval, FieldRole::kPlain, 0)}),
-    sizeof(PyFloatObject));
+constexpr auto kFloatFields =
+    padded<0>(join(kHead, std::array{TENURE_FIELD(PyFloatObject, ob_fval, FieldRole::kPlain, 0)}),
+              sizeof(PyFloatObject));
 
 constexpr auto kComplexFields = padded<0>(
     join(kHead, std::array{TENURE_FIELD(PyComplexObject, cval.real, FieldRole::kPlain, 0),
@@ -119,42 +123,42 @@ constexpr auto kTupleFields =
 
 #define TENURE_CODE_FIELD(member, role) TENURE_FIELD(PyCodeObject, member, FieldRole::role, 0)
 
-constexpr auto kCodeFields = padded<1>(
-    join(kVarHead,
-         std::array{
-             TENURE_CODE_FIELD(co_consts, kReference),
-             TENURE_CODE_FIELD(co_names, kReference),
-             TENURE_CODE_FIELD(co_exceptiontable, kReference),
-             TENURE_CODE_FIELD(co_flags, kPlain),
-             TENURE_CODE_FIELD(co_argcount, kPlain),
-             TENURE_CODE_FIELD(co_posonlyargcount, kPlain),
-             TENURE_CODE_FIELD(co_kwonlyargcount, kPlain),
-             TENURE_CODE_FIELD(co_stacksize, kPlain),
-             TENURE_CODE_FIELD(co_firstlineno, kPlain),
-             TENURE_CODE_FIELD(co_nlocalsplus, kPlain),
-             TENURE_CODE_FIELD(co_framesize, kPlain),
-             TENURE_CODE_FIELD(co_nlocals, kPlain),
-             TENURE_CODE_FIELD(co_ncellvars, kPlain),
-             TENURE_CODE_FIELD(co_nfreevars, kPlain),
-             TENURE_CODE_FIELD(co_version, kVersion),
-             TENURE_CODE_FIELD(co_localsplusnames, kReference),
-             TENURE_CODE_FIELD(co_localspluskinds, kReference),
-             TENURE_CODE_FIELD(co_filename, kReference),
-             TENURE_CODE_FIELD(co_name, kReference),
-             TENURE_CODE_FIELD(co_qualname, kReference),
-             TENURE_CODE_FIELD(co_linetable, kReference),
-             TENURE_CODE_FIELD(co_weakreflist, kVolatile),
-             TENURE_CODE_FIELD(co_executors, kVolatile),
-             TENURE_CODE_FIELD(_co_cached, kVolatile),
-             TENURE_CODE_FIELD(_co_instrumentation_version, kVolatile),
-             TENURE_CODE_FIELD(_co_monitoring, kVolatile),
-         },
-         layout::kCodeAfterMonitor,
-         std::array{
-             TENURE_CODE_FIELD(_co_firsttraceable, kPlain),
-             TENURE_CODE_FIELD(co_extra, kVolatile),
-         }),
-    offsetof(PyCodeObject, co_code_adaptive));
+constexpr auto kCodeFields =
+    padded<1>(join(kVarHead,
+                   std::array{
+                       TENURE_CODE_FIELD(co_consts, kReference),
+                       TENURE_CODE_FIELD(co_names, kReference),
+                       TENURE_CODE_FIELD(co_exceptiontable, kReference),
+                       TENURE_CODE_FIELD(co_flags, kPlain),
+                       TENURE_CODE_FIELD(co_argcount, kPlain),
+                       TENURE_CODE_FIELD(co_posonlyargcount, kPlain),
+                       TENURE_CODE_FIELD(co_kwonlyargcount, kPlain),
+                       TENURE_CODE_FIELD(co_stacksize, kPlain),
+                       TENURE_CODE_FIELD(co_firstlineno, kPlain),
+                       TENURE_CODE_FIELD(co_nlocalsplus, kPlain),
+                       TENURE_CODE_FIELD(co_framesize, kPlain),
+                       TENURE_CODE_FIELD(co_nlocals, kPlain),
+                       TENURE_CODE_FIELD(co_ncellvars, kPlain),
+                       TENURE_CODE_FIELD(co_nfreevars, kPlain),
+                       TENURE_CODE_FIELD(co_version, kVersion),
+                       TENURE_CODE_FIELD(co_localsplusnames, kReference),
+                       TENURE_CODE_FIELD(co_localspluskinds, kReference),
+                       TENURE_CODE_FIELD(co_filename, kReference),
+                       TENURE_CODE_FIELD(co_name, kReference),
+                       TENURE_CODE_FIELD(co_qualname, kReference),
+                       TENURE_CODE_FIELD(co_linetable, kReference),
+                       TENURE_CODE_FIELD(co_weakreflist, kVolatile),
+                       TENURE_CODE_FIELD(co_executors, kVolatile),
+                       TENURE_CODE_FIELD(_co_cached, kVolatile),
+                       TENURE_CODE_FIELD(_co_instrumentation_version, kVolatile),
+                       TENURE_CODE_FIELD(_co_monitoring, kVolatile),
+                   },
+                   layout::kCodeAfterMonitor,
+                   std::array{
+                       TENURE_CODE_FIELD(_co_firsttraceable, kPlain),
+                       TENURE_CODE_FIELD(co_extra, kVolatile),
+                   }),
+              offsetof(PyCodeObject, co_code_adaptive));
 
 // fixed + count * item, or 0 when that does not fit into limit.
 size_t sized(size_t fixed, uint64_t count, size_t item, size_t limit) {
@@ -227,8 +231,8 @@ const std::array<Shape, kShapeIdEnd>& table() {
        kBytesFields, bytes_bytes},
       {ShapeId::kInt, "int", &PyLong_Type, 0, offsetof(PyLongObject, long_value.ob_digit),
        Tail::kPlain, kIntFields, int_bytes},
-      {ShapeId::kFloat, "float", &PyFloat_Type, 0, sizeof(PyFloatObject), Tail::kNone,
-       kFloatFields, float_bytes},
+      {ShapeId::kFloat, "float", &PyFloat_Type, 0, sizeof(PyFloatObject), Tail::kNone, kFloatFields,
+       float_bytes},
       {ShapeId::kComplex, "complex", &PyComplex_Type, 0, sizeof(PyComplexObject), Tail::kNone,
        kComplexFields, complex_bytes},
       {ShapeId::kTuple, "tuple", &PyTuple_Type, kCollectorHead, offsetof(PyTupleObject, ob_item),

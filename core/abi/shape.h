@@ -55,6 +55,10 @@ struct Shape {
 
 inline constexpr size_t kObjectAlignment = 16;
 
+// Where an object of any shape names its type, and how many bytes every object has at least.
+inline constexpr size_t kTypeOffset = offsetof(PyObject, ob_type);
+inline constexpr size_t kHeadBytes = sizeof(PyObject);
+
 // The shape of that id; null when the number is unknown.
 const Shape* shape(ShapeId id);
 

@@ -108,8 +108,7 @@ std::optional<Singleton> singleton_of(PyObject* object) {
     return std::nullopt;
   }
   if (PyBytes_CheckExact(object) && PyBytes_GET_SIZE(object) == 1) {
-    return if_same(object,
-                   {Kind::kByte, static_cast<unsigned char>(PyBytes_AS_STRING(object)[0])});
+    return if_same(object, {Kind::kByte, static_cast<unsigned char>(PyBytes_AS_STRING(object)[0])});
   }
   return std::nullopt;
 }

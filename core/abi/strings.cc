@@ -53,7 +53,8 @@ PyObject* intern_into(PyObject* table, PyObject* str) {
 PyObject* find_intern_table() {
 #ifndef Py_DEBUG
   if (!layout::kInternTableIsDict) return nullptr;
-  Search search{PyUnicode_FromFormat("tenure looks for the table of interned strings %p", &look_at)};
+  Search search{
+      PyUnicode_FromFormat("tenure looks for the table of interned strings %p", &look_at)};
   if (search.probe == nullptr) {
     PyErr_Clear();
     return nullptr;

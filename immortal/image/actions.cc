@@ -23,13 +23,13 @@ PyObject* sorted_elements(PyObject* set) {
     PyObject* element = PyList_GET_ITEM(list.get(), i);
     // A frozenset inside a frozenset would be written in its own, random order.
     Strong plain = PyFrozenSet_CheckExact(element) ? Strong(sorted_elements(element))
-                                                     : Strong(Py_NewRef(element));
+                                                   : Strong(Py_NewRef(element));
     if (!plain) return nullptr;
     Strong key = PyMarshal_WriteObjectToString(plain.get(), kMarshalWithoutReferences);
     if (!key) return nullptr;
-    elements.emplace_back(std::string(PyBytes_AS_STRING(key.get()),
-                                      static_cast<size_t>(PyBytes_GET_SIZE(key.get()))),
-                          element);
+    elements.emplace_back(
+        std::string(PyBytes_AS_STRING(key.get()), static_cast<size_t>(PyBytes_GET_SIZE(key.get()))),
+        element);
   }
   std::sort(elements.begin(), elements.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -38,26 +38,26 @@ inline constexpr uint32_t kCommonGroup = 0;
 
 // The kinds of directory entries. Tables count from 1, segments from 64.
 enum class Kind : uint32_t {
-  kText = 1,           // UTF-8 bytes that other tables point into
-  kGroups = 2,         // GroupEntry
-  kExtents = 3,        // ExtentEntry
-  kModules = 4,        // ModuleEntry, sorted by the bytes of their names
-  kRoots = 5,          // RootEntry
-  kExternals = 6,      // ExternalEntry
-  kPrograms = 7,       // bytes: the externals' path programs
-  kActions = 8,        // ActionEntry; bulk
-  kActionSlots = 9,    // u32 slots named by actions; bulk
-  kStringUses = 10,    // StringUse; bulk
-  kStringSlots = 11,   // u32 slots that name strings, in the order of kStringUses; bulk
-  kInternalSlots = 12, // stream: slots that point into the image; bulk
-  kExternalSlots = 13, // stream: slots that point to externals; bulk
-  kObjects = 14,       // stream: where objects are, and their shapes; bulk
-  kConstSegment = 64,  // int, float, complex, bytes: not written unless bytes are hashed
-  kTextSegment = 65,   // strings that are no identifiers: written when somebody hashes one
-  kStringSegment = 66, // identifiers: written once, when their group is interned
-  kTupleSegment = 67,  // tuples: not written unless hashed
-  kBodySegment = 68,   // code that runs once, at import: written then
-  kCodeSegment = 69,   // code of functions: written when first called
+  kText = 1,            // UTF-8 bytes that other tables point into
+  kGroups = 2,          // GroupEntry
+  kExtents = 3,         // ExtentEntry
+  kModules = 4,         // ModuleEntry, sorted by the bytes of their names
+  kRoots = 5,           // RootEntry
+  kExternals = 6,       // ExternalEntry
+  kPrograms = 7,        // bytes: the externals' path programs
+  kActions = 8,         // ActionEntry; bulk
+  kActionSlots = 9,     // u32 slots named by actions; bulk
+  kStringUses = 10,     // StringUse; bulk
+  kStringSlots = 11,    // u32 slots that name strings, in the order of kStringUses; bulk
+  kInternalSlots = 12,  // stream: slots that point into the image; bulk
+  kExternalSlots = 13,  // stream: slots that point to externals; bulk
+  kObjects = 14,        // stream: where objects are, and their shapes; bulk
+  kConstSegment = 64,   // int, float, complex, bytes: not written unless bytes are hashed
+  kTextSegment = 65,    // strings that are no identifiers: written when somebody hashes one
+  kStringSegment = 66,  // identifiers: written once, when their group is interned
+  kTupleSegment = 67,   // tuples: not written unless hashed
+  kBodySegment = 68,    // code that runs once, at import: written then
+  kCodeSegment = 69,    // code of functions: written when first called
   // The same, but of objects with slots that preparing is expected to replace, because they name
   // strings that the interpreter has before the image is loaded, or what actions make.
   kReplacedTupleSegment = 70,
@@ -74,7 +74,7 @@ enum DirectoryFlags : uint32_t {
 struct DirectoryEntry {
   uint32_t kind;
   uint32_t flags;
-  uint64_t offset;    // from the start of the file; segments: a multiple of kPageBytes
+  uint64_t offset;  // from the start of the file; segments: a multiple of kPageBytes
   uint64_t bytes;
   uint64_t checksum;  // of the whole entry; 0 for bulk entries, whose extents carry theirs
 };
@@ -96,13 +96,13 @@ struct Binding {
 struct Header {
   char magic[8];
   uint32_t format_version;
-  uint32_t header_bytes;      // sizeof(Header): the directory starts here
-  uint64_t header_checksum;   // of the whole first page, this field taken as zero
-  uint64_t file_bytes;        // a multiple of kPageBytes
+  uint32_t header_bytes;     // sizeof(Header): the directory starts here
+  uint64_t header_checksum;  // of the whole first page, this field taken as zero
+  uint64_t file_bytes;       // a multiple of kPageBytes
   uint64_t preferred_base;
-  uint64_t content_id[2];     // names the content: equal for equal input, address not included
+  uint64_t content_id[2];  // names the content: equal for equal input, address not included
   uint32_t directory_count;
-  uint32_t hash_policy;       // 0: lazy
+  uint32_t hash_policy;         // 0: lazy
   uint32_t first_code_version;  // the versions of this image's code objects,
   uint32_t code_version_count;  //   [first, first + count)
   Binding binding;
@@ -140,13 +140,13 @@ enum ModuleFlags : uint32_t {
 // One frozen module.
 struct ModuleEntry {
   TextRef name;
-  TextRef origin;         // path of the source file
+  TextRef origin;  // path of the source file
   uint32_t flags;
   uint32_t group;
   uint64_t code;           // offset of the code object
   uint64_t origin_object;  // `origin` as a str
   uint64_t cached_object;  // str: path of the .pyc that the normal import would use; 0: none
-  uint64_t source_bytes;  // size and checksum of the source it was compiled from
+  uint64_t source_bytes;   // size and checksum of the source it was compiled from
   uint64_t source_checksum;
 };
 
@@ -164,11 +164,11 @@ enum ExternalFlags : uint32_t {
 
 // An object of the interpreter that the image refers to and does not contain.
 struct ExternalEntry {
-  uint32_t program;        // into kPrograms
+  uint32_t program;  // into kPrograms
   uint32_t program_bytes;
   uint32_t flags;
   uint32_t reserved;
-  uint64_t address;        // as it was in the interpreter that wrote the image
+  uint64_t address;  // as it was in the interpreter that wrote the image
 };
 
 // A path program starts with nothing and ends with one object. Operands are a varint, or a varint

@@ -76,8 +76,9 @@ Graph::Graph(PyObject* familiar) : familiar_(Py_XNewRef(familiar)) {
   none_ = well_known(abi::WellKnown::kNone);
   for (size_t id = 1; id < abi::kShapeIdEnd; ++id) {
     auto* type = reinterpret_cast<PyObject*>(abi::shape(static_cast<abi::ShapeId>(id))->type);
-    const auto singleton = abi::singleton_of(type);
-    types_[id] = add_external(path_to(*singleton, type), type).index;
+    if (const auto singleton = abi::singleton_of(type)) {
+      types_[id] = add_external(path_to(*singleton, type), type).index;
+    }
   }
 }
 
@@ -157,8 +158,9 @@ bool Graph::enter(PyObject* object, Problem& problem) {
   const abi::Shape* shape = abi::shape_of(object);
   if (shape != nullptr) {
     if (shape->id == abi::ShapeId::kCode && !abi::is_unused(object)) {
-      return problem.refuse("", path() + ": is code that has run or been looked into; compile it "
-                                         "again for freezing");
+      return problem.refuse("", path() +
+                                    ": is code that has run or been looked into; compile it "
+                                    "again for freezing");
     }
     frames_.push_back({object, shape, references_of(*shape, object), {}, Action{}, false});
     return true;
@@ -181,7 +183,7 @@ Target Graph::leave(const Frame& frame) {
     put(key, static_cast<uint32_t>(frame.action));
   } else if (frame.shape->id == abi::ShapeId::kCode) {
     // Two code objects that are equal in all but identity stay two.
-    put(key, frame.object);
+    put(key, reinterpret_cast<uintptr_t>(frame.object));
   }
   put(key, frame.is_rebuilt ? uint8_t{1} : uint8_t{0});
   for (const Target& target : frame.targets) put(key, target);
@@ -251,8 +253,8 @@ bool Graph::expects_replacement(const std::vector<Target>& targets) const {
 }
 
 Target Graph::add_external(std::string program, PyObject* object) {
-  const auto [found, is_new] = externals_by_program_.try_emplace(
-      program, static_cast<uint32_t>(externals_.size()));
+  const auto [found, is_new] =
+      externals_by_program_.try_emplace(program, static_cast<uint32_t>(externals_.size()));
   if (is_new) externals_.push_back({std::move(program), object, abi::is_in_binary(object)});
   return {Target::Kind::kExternal, found->second};
 }

@@ -41,15 +41,15 @@ struct Target {
 struct Node {
   PyObject* object;  // alive for as long as the graph
   const abi::Shape* shape;
-  size_t bytes;      // without the prefix
+  size_t bytes;  // without the prefix
   Kind segment;
-  uint32_t group;    // kCommonGroup once a second module uses it
-  uint32_t users;    // how many modules use it
-  uint32_t last_user;  // the last group that did
+  uint32_t group;       // kCommonGroup once a second module uses it
+  uint32_t users;       // how many modules use it
+  uint32_t last_user;   // the last group that did
   uint32_t first_edge;  // into Graph::edges(): one for each reference of the shape, in its order
   uint32_t edge_count;
-  bool identifier;   // a str that the compiler interned
-  bool familiar;     // one of those that the interpreter probably has already
+  bool identifier;  // a str that the compiler interned
+  bool familiar;    // one of those that the interpreter probably has already
 };
 
 struct External {
@@ -108,7 +108,7 @@ class Graph {
   // An object whose references are being followed.
   struct Frame {
     PyObject* object;
-    const abi::Shape* shape;     // of the object, or of the argument of its action
+    const abi::Shape* shape;  // of the object, or of the argument of its action
     std::vector<PyObject*> references;
     std::vector<Target> targets;
     Action action;

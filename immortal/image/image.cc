@@ -51,8 +51,8 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
   }
   const Header& header = view.header();
   if (header.code_version_count != 0) {
-    const auto first = take_code_versions(interpreter_id(), header.first_code_version,
-                                          header.code_version_count);
+    const auto first =
+        take_code_versions(interpreter_id(), header.first_code_version, header.code_version_count);
     if (!first) {
       problem.refuse("header", "needs more code versions than the loaded images have left");
       return nullptr;
@@ -69,8 +69,7 @@ bool Image::bind(Problem& problem) {
   const Binding& binding = view_.header().binding;
   if (!check_binding(binding, problem)) return false;
   const bool same = is_same_interpreter(binding);
-  const bool at_home =
-      reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
+  const bool at_home = reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
   prelinked_ = same && at_home;
   // In another build, a str of this image may be one of those in the interpreter's binary.
   if (same) intern_table_ = abi::find_intern_table();

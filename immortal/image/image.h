@@ -40,11 +40,11 @@ class Image {
     uint64_t load_ns = 0;
     uint64_t prepare_ns = 0;
     uint64_t groups_prepared = 0;
-    uint64_t strings_interned = 0;   // became the interpreter's own
-    uint64_t strings_replaced = 0;   // the interpreter had an equal one
-    uint64_t slots_replaced = 0;     // slots that name one of those
+    uint64_t strings_interned = 0;  // became the interpreter's own
+    uint64_t strings_replaced = 0;  // the interpreter had an equal one
+    uint64_t slots_replaced = 0;    // slots that name one of those
     uint64_t slots_relocated = 0;
-    uint64_t objects_rebuilt = 0;    // by actions
+    uint64_t objects_rebuilt = 0;  // by actions
   };
 
   // Null with `problem` filled in if the image cannot be used; nothing is left behind then.
@@ -94,11 +94,11 @@ class Image {
   bool prelinked_ = false;
   uint32_t first_code_version_ = 0;
   PyObject* intern_table_ = nullptr;  // see abi::find_intern_table(); borrowed
-  std::vector<uint64_t> addresses_;  // of externals; empty while all are where the file says
-  std::vector<Step> steps_;          // of groups
-  std::unordered_map<uint32_t, Problem> refused_;          // why, by group
-  std::unordered_map<uint32_t, PyObject*> replacements_;   // by StringUse::string; immortal
-  std::vector<PyObject*> rebuilt_;                         // by actions; immortal
+  std::vector<uint64_t> addresses_;   // of externals; empty while all are where the file says
+  std::vector<Step> steps_;           // of groups
+  std::unordered_map<uint32_t, Problem> refused_;         // why, by group
+  std::unordered_map<uint32_t, PyObject*> replacements_;  // by StringUse::string; immortal
+  std::vector<PyObject*> rebuilt_;                        // by actions; immortal
   Stats stats_;
 };
 

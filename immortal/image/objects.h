@@ -32,8 +32,9 @@ template <typename Visit>
     }
     if (offset < shape->prefix_bytes ||
         !view.in_segment(offset - shape->prefix_bytes, shape->prefix_bytes + shape->fixed_bytes)) {
-      return problem.refuse(view.group_name(group), "lists an object outside the segments, at offset " +
-                                                        std::to_string(offset));
+      return problem.refuse(
+          view.group_name(group),
+          "lists an object outside the segments, at offset " + std::to_string(offset));
     }
     if (!visit(offset, *shape)) return false;
   }

@@ -28,8 +28,8 @@ Placement::Placement(const Graph& graph) : offsets(graph.nodes().size()) {
       uint64_t at = align(segment_bytes[segment]);
       Run& run = runs[group][segment];
       run.begin = at;
-      for (; next < members.size() && static_cast<size_t>(nodes[members[next]].segment) ==
-                                          segment + kFirstSegmentKind;
+      for (; next < members.size() &&
+             static_cast<size_t>(nodes[members[next]].segment) == segment + kFirstSegmentKind;
            ++next) {
         const Node& node = nodes[members[next]];
         at = align(at + node.shape->prefix_bytes);

@@ -85,9 +85,9 @@ uint64_t* Image::Preparation::slot(uint64_t number) const {
 }
 
 bool Image::Preparation::refuse_slot(const char* table, uint64_t number, Problem& problem) const {
-  return problem.refuse(view_.group_name(group_), std::string("has a slot outside the group in its ") +
-                                                      table + ", at offset " +
-                                                      std::to_string(number * kSlotBytes));
+  return problem.refuse(view_.group_name(group_),
+                        std::string("has a slot outside the group in its ") + table +
+                            ", at offset " + std::to_string(number * kSlotBytes));
 }
 
 bool Image::Preparation::move(Problem& problem) {

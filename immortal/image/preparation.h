@@ -50,8 +50,8 @@ class Image::Preparation {
   const uint32_t group_;
   std::byte* const base_;
   std::array<Range, kSegmentKindEnd - kFirstSegmentKind> segments_{};  // the group's part of them
-  Range strings_{};  // all of the string segment
-  Range texts_{};    // all of the text segment
+  Range strings_{};                                                    // all of the string segment
+  Range texts_{};                                                      // all of the text segment
 };
 
 }  // namespace tenure::image

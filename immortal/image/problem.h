@@ -7,8 +7,8 @@
 namespace tenure::image {
 
 struct Problem {
-  std::string where;  // the part of the file: "header", "module 'json.decoder'"
-  std::string what;   // one sentence: the cause, and the way out where there is one
+  std::string where;          // the part of the file: "header", "module 'json.decoder'"
+  std::string what;           // one sentence: the cause, and the way out where there is one
   bool python_error = false;  // a Python exception is set and says it better (MemoryError)
 
   // Fills in the reason and answers false, for `return problem.refuse(…)`.

@@ -41,7 +41,8 @@ class Verifier {
 bool Verifier::run() {
   for (uint32_t group = 0; group < view_.groups().size(); ++group) {
     // Before preparing: that writes, and the checksums are of what was written to the file.
-    if (!image_.is_prepared(group) && !view_.check_group(group, View::Parts::kAll, problem_)) return false;
+    if (!image_.is_prepared(group) && !view_.check_group(group, View::Parts::kAll, problem_))
+      return false;
   }
   if (!image_.prepare_all(problem_)) return false;
   for (size_t i = 0; i < view_.externals().size(); ++i) outside_.insert(image_.external_address(i));
@@ -52,10 +53,9 @@ bool Verifier::run() {
     if (!list(group)) return false;
   }
   for (uint32_t group = 0; group < view_.groups().size(); ++group) {
-    const bool good = for_each_object(view_, group, problem_,
-                                      [&](uint64_t offset, const abi::Shape& shape) {
-                                        return check(group, offset, shape);
-                                      });
+    const bool good = for_each_object(
+        view_, group, problem_,
+        [&](uint64_t offset, const abi::Shape& shape) { return check(group, offset, shape); });
     if (!good) return false;
   }
   for (const ModuleEntry& module : view_.modules()) {
@@ -96,8 +96,9 @@ bool Verifier::check_references(uint32_t group, uint64_t offset, const abi::Shap
   abi::for_each_reference(shape, image_.object(offset), bytes, [&](PyObject** slot) {
     ++verified_.references;
     if (good && !may_be_named(*slot)) {
-      good = refuse(group, offset, "refers, in reference " + std::to_string(index) +
-                                       ", to something that is no object of the image");
+      good = refuse(group, offset,
+                    "refers, in reference " + std::to_string(index) +
+                        ", to something that is no object of the image");
     }
     ++index;
   });

@@ -30,11 +30,15 @@ std::string kind_text(uint32_t kind) {
 // What entries of a bulk table are multiples of; 1 for streams and segments.
 size_t entry_bytes(Kind kind) {
   switch (kind) {
-    case Kind::kActions: return sizeof(ActionEntry);
-    case Kind::kStringUses: return sizeof(StringUse);
+    case Kind::kActions:
+      return sizeof(ActionEntry);
+    case Kind::kStringUses:
+      return sizeof(StringUse);
     case Kind::kActionSlots:
-    case Kind::kStringSlots: return sizeof(uint32_t);
-    default: return 1;
+    case Kind::kStringSlots:
+      return sizeof(uint32_t);
+    default:
+      return 1;
   }
 }
 
@@ -53,28 +57,50 @@ uint64_t first_page_checksum(std::span<const std::byte> page) {
 
 const char* kind_name(uint32_t kind) {
   switch (static_cast<Kind>(kind)) {
-    case Kind::kText: return "text table";
-    case Kind::kGroups: return "group table";
-    case Kind::kExtents: return "extent table";
-    case Kind::kModules: return "module table";
-    case Kind::kRoots: return "root table";
-    case Kind::kExternals: return "external table";
-    case Kind::kPrograms: return "program table";
-    case Kind::kActions: return "action table";
-    case Kind::kActionSlots: return "action slots";
-    case Kind::kStringUses: return "string uses";
-    case Kind::kStringSlots: return "string slots";
-    case Kind::kInternalSlots: return "internal slots";
-    case Kind::kExternalSlots: return "external slots";
-    case Kind::kObjects: return "object list";
-    case Kind::kConstSegment: return "const segment";
-    case Kind::kTextSegment: return "text segment";
-    case Kind::kStringSegment: return "string segment";
-    case Kind::kTupleSegment: return "tuple segment";
-    case Kind::kBodySegment: return "body segment";
-    case Kind::kCodeSegment: return "code segment";
-    case Kind::kReplacedTupleSegment: return "replaced tuple segment";
-    case Kind::kReplacedCodeSegment: return "replaced code segment";
+    case Kind::kText:
+      return "text table";
+    case Kind::kGroups:
+      return "group table";
+    case Kind::kExtents:
+      return "extent table";
+    case Kind::kModules:
+      return "module table";
+    case Kind::kRoots:
+      return "root table";
+    case Kind::kExternals:
+      return "external table";
+    case Kind::kPrograms:
+      return "program table";
+    case Kind::kActions:
+      return "action table";
+    case Kind::kActionSlots:
+      return "action slots";
+    case Kind::kStringUses:
+      return "string uses";
+    case Kind::kStringSlots:
+      return "string slots";
+    case Kind::kInternalSlots:
+      return "internal slots";
+    case Kind::kExternalSlots:
+      return "external slots";
+    case Kind::kObjects:
+      return "object list";
+    case Kind::kConstSegment:
+      return "const segment";
+    case Kind::kTextSegment:
+      return "text segment";
+    case Kind::kStringSegment:
+      return "string segment";
+    case Kind::kTupleSegment:
+      return "tuple segment";
+    case Kind::kBodySegment:
+      return "body segment";
+    case Kind::kCodeSegment:
+      return "code segment";
+    case Kind::kReplacedTupleSegment:
+      return "replaced tuple segment";
+    case Kind::kReplacedCodeSegment:
+      return "replaced code segment";
   }
   return "unknown part";
 }
@@ -117,14 +143,14 @@ bool check_binding(const Binding& binding, Problem& problem) {
   const uint32_t made_minor = binding.python_version >> 16;
   const uint32_t own_minor = self.python_version >> 16;
   const std::string made_by = "was made by CPython " + abi::version_text(binding.python_version);
-  const std::string running =
-      ", this is CPython " + abi::version_text(self.python_version) + "; freeze it again with this one";
+  const std::string running = ", this is CPython " + abi::version_text(self.python_version) +
+                              "; freeze it again with this one";
   if (made_minor != own_minor || binding.bytecode_magic != self.bytecode_magic) {
     return problem.refuse("header", made_by + running);
   }
   if ((binding.free_threaded != 0) != self.free_threaded) {
-    return problem.refuse("header", made_by + (binding.free_threaded ? " without a GIL" : " with a GIL") +
-                                        running);
+    return problem.refuse(
+        "header", made_by + (binding.free_threaded ? " without a GIL" : " with a GIL") + running);
   }
   if (binding.layout_fingerprint != self.layout_fingerprint) {
     return problem.refuse("header", made_by + ", whose objects are laid out differently" + running);
@@ -174,8 +200,7 @@ bool View::parse_directory(Problem& problem) {
       header.preferred_base > kHighestEnd - header.file_bytes) {
     return problem.refuse("header", "asks for an address no image can have");
   }
-  const uint64_t version_end =
-      uint64_t{header.first_code_version} + header.code_version_count;
+  const uint64_t version_end = uint64_t{header.first_code_version} + header.code_version_count;
   if (header.code_version_count != 0 &&
       (header.first_code_version < abi::kFirstImageVersion || version_end > uint64_t{1} << 32)) {
     return problem.refuse("header", "claims code versions that belong to the interpreter");
@@ -298,16 +323,16 @@ bool View::parse_names(Problem& problem) {
     }
     for (uint64_t object : {one.code, one.origin_object, one.cached_object}) {
       if (object == 0) continue;
-      if (object % alignof(void*) != 0 || !in_segment(object, sizeof(PyObject))) {
-        return problem.refuse(where, "names an object outside the segments, at offset " +
-                                         number(object));
+      if (object % alignof(void*) != 0 || !in_segment(object, abi::kHeadBytes)) {
+        return problem.refuse(where,
+                              "names an object outside the segments, at offset " + number(object));
       }
     }
   }
   for (size_t i = 0; i < roots_.size(); ++i) {
     const RootEntry& one = roots_[i];
     if (!valid(one.name) || one.group >= groups_.size() || one.object % alignof(void*) != 0 ||
-        !in_segment(one.object, sizeof(PyObject))) {
+        !in_segment(one.object, abi::kHeadBytes)) {
       return problem.refuse("root " + number(i), "points outside the image");
     }
   }
@@ -330,7 +355,8 @@ std::span<const ExtentEntry> View::extents(uint32_t group) const {
 
 std::span<const std::byte> View::part(uint32_t group, Kind kind) const {
   for (const ExtentEntry& extent : extents(group)) {
-    if (extent.kind == static_cast<uint32_t>(kind)) return file_.subspan(extent.offset, extent.bytes);
+    if (extent.kind == static_cast<uint32_t>(kind))
+      return file_.subspan(extent.offset, extent.bytes);
   }
   return {};
 }
@@ -353,9 +379,10 @@ std::string View::group_name(uint32_t group) const {
 }
 
 const ModuleEntry* View::find_module(std::string_view name) const {
-  const auto found = std::lower_bound(
-      modules_.begin(), modules_.end(), name,
-      [this](const ModuleEntry& module, std::string_view wanted) { return text(module.name) < wanted; });
+  const auto found = std::lower_bound(modules_.begin(), modules_.end(), name,
+                                      [this](const ModuleEntry& module, std::string_view wanted) {
+                                        return text(module.name) < wanted;
+                                      });
   return found != modules_.end() && text(found->name) == name ? &*found : nullptr;
 }
 

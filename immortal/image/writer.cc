@@ -142,7 +142,7 @@ void Writer::write_object(uint32_t index, Slots& slots) {
     slot(slot_number) = external;
     slots.external[external].push_back(slot_number);
   };
-  write_external(number(copy + offsetof(PyObject, ob_type)), graph_.type_external(*node.shape));
+  write_external(number(copy + abi::kTypeOffset), graph_.type_external(*node.shape));
   uint32_t edge = node.first_edge;
   abi::for_each_reference(*node.shape, copy, node.bytes, [&](PyObject** reference) {
     const Target target = graph_.edges()[edge++];
@@ -192,15 +192,15 @@ void Writer::write_group_tables(uint32_t group) {
   for (const auto& [string, named_by] : slots.strings) {
     const uint64_t offset = uint64_t{string} * kSlotBytes;
     const bool identifier = offset >= identifiers_begin && offset < identifiers_end;
-    append(table(Kind::kStringUses),
-           StringUse{string, static_cast<uint32_t>(named_by.size()) | (identifier ? kIdentifier : 0)});
+    append(table(Kind::kStringUses), StringUse{string, static_cast<uint32_t>(named_by.size()) |
+                                                           (identifier ? kIdentifier : 0)});
     append_slots(table(Kind::kStringSlots), named_by);
   }
   for (const auto& [index, named_by] : slots.rebuilt) {
     const Rebuilt& rebuilt = graph_.rebuilt()[index];
-    append(table(Kind::kActions), ActionEntry{static_cast<uint16_t>(rebuilt.action), 0,
-                                              static_cast<uint32_t>(named_by.size()),
-                                              offset_of(rebuilt.argument)});
+    append(table(Kind::kActions),
+           ActionEntry{static_cast<uint16_t>(rebuilt.action), 0,
+                       static_cast<uint32_t>(named_by.size()), offset_of(rebuilt.argument)});
     append_slots(table(Kind::kActionSlots), named_by);
   }
   put_slots(table(Kind::kInternalSlots), slots.internal);

@@ -22,8 +22,9 @@ PyObject* find_spec(PyObject*, PyTypeObject* defining_class, PyObject* const* ar
     if (PyUnicode_EqualToUTF8(PyTuple_GET_ITEM(keywords, i), "fullname")) name = args[count + i];
   }
   if (name == nullptr || total > 3 || !PyUnicode_Check(name)) {
-    PyErr_SetString(PyExc_TypeError,
-                    "find_spec() takes the module's full name, a str, and optionally path and target");
+    PyErr_SetString(
+        PyExc_TypeError,
+        "find_spec() takes the module's full name, a str, and optionally path and target");
     return nullptr;
   }
   Py_ssize_t bytes = 0;

@@ -79,13 +79,13 @@ PyObject* Importer::raise(const std::string& path, const image::Problem& problem
   Strong path_object = PyUnicode_DecodeFSDefault(path.c_str());
   if (!path_object) return nullptr;
   Strong where = PyUnicode_DecodeUTF8(problem.where.data(),
-                                        static_cast<Py_ssize_t>(problem.where.size()), "replace");
+                                      static_cast<Py_ssize_t>(problem.where.size()), "replace");
   if (!where) return nullptr;
   Strong what = PyUnicode_DecodeUTF8(problem.what.data(),
-                                       static_cast<Py_ssize_t>(problem.what.size()), "replace");
+                                     static_cast<Py_ssize_t>(problem.what.size()), "replace");
   if (!what) return nullptr;
-  Strong message = PyUnicode_FromFormat("%U: the %U %U", path_object.get(), where.get(),
-                                          what.get());
+  Strong message =
+      PyUnicode_FromFormat("%U: the %U %U", path_object.get(), where.get(), what.get());
   if (!message) return nullptr;
   Strong error = PyObject_CallOneArg(image_error_, message.get());
   if (!error || PyObject_SetAttrString(error.get(), "path", path_object.get()) < 0 ||
@@ -112,7 +112,8 @@ PyObject* Importer::code(const Found& found) const {
   }
   PyObject* code = found.image->object(found.module->code);
   if (!PyCode_Check(code)) {
-    problem.refuse(found.image->view().group_name(found.module->group), "has no code where its code should be");
+    problem.refuse(found.image->view().group_name(found.module->group),
+                   "has no code where its code should be");
     return raise(found.image->path(), problem);
   }
   return code;
@@ -150,8 +151,8 @@ PyObject* Importer::make_spec(const Found& found, PyObject* name) const {
 bool Importer::execute(PyObject* code, PyObject* module) const {
   Strong globals = PyObject_GetAttr(module, names_.dict);
   if (!globals) return false;
-  const Strong done = PyObject_CallFunctionObjArgs(call_with_frames_removed_, exec_, code,
-                                                     globals.get(), nullptr);
+  const Strong done =
+      PyObject_CallFunctionObjArgs(call_with_frames_removed_, exec_, code, globals.get(), nullptr);
   return static_cast<bool>(done);
 }
 

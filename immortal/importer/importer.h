@@ -74,7 +74,7 @@ class Importer {
   PyObject* image_error_ = nullptr;
   PyObject* finder_ = nullptr;
   PyObject* loader_type_ = nullptr;
-  PyObject* module_spec_ = nullptr;              // importlib's ModuleSpec
+  PyObject* module_spec_ = nullptr;               // importlib's ModuleSpec
   PyObject* call_with_frames_removed_ = nullptr;  // keeps importlib's frames out of tracebacks
   PyObject* exec_ = nullptr;
 

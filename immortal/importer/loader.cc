@@ -22,9 +22,9 @@ PyObject* code_of(PyObject* self, PyTypeObject* defining_class, PyObject* name) 
     if (found.module != nullptr) return Py_XNewRef(importer->code(found));
   }
   PyErr_Clear();
-  Strong super = PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type),
-                                                reinterpret_cast<PyObject*>(defining_class), self,
-                                                nullptr);
+  Strong super =
+      PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type),
+                                   reinterpret_cast<PyObject*>(defining_class), self, nullptr);
   if (!super) return nullptr;
   return PyObject_CallMethod(super.get(), "get_code", "O", name);
 }

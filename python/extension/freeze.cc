@@ -30,8 +30,9 @@ bool parse_module(PyObject* item, Module& module) {
     PyErr_Format(PyExc_TypeError, "modules must be a list of tuples, not of %T", item);
     return false;
   }
-  if (!PyArg_ParseTuple(item, "s#O!pUOKK;a module is (name, code, is_package, origin, cached, "
-                              "source_bytes, source_checksum)",
+  if (!PyArg_ParseTuple(item,
+                        "s#O!pUOKK;a module is (name, code, is_package, origin, cached, "
+                        "source_bytes, source_checksum)",
                         &module.name, &module.name_bytes, &PyCode_Type, &module.code,
                         &module.is_package, &module.origin, &module.cached, &module.source_bytes,
                         &module.source_checksum)) {

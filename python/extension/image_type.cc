@@ -12,8 +12,7 @@ namespace tenure::extension {
 namespace {
 
 struct ImageObject {
-  PyObject_HEAD
-  image::Image* image;  // owned by the importer of `module`
+  PyObject_HEAD image::Image* image;  // owned by the importer of `module`
   PyObject* module;
   PyObject* path;
 };
@@ -27,8 +26,8 @@ PyObject* get_modules(PyObject* self, void*) {
   Py_ssize_t next = 0;
   for (const image::ModuleEntry& module : view.modules()) {
     const std::string_view name = view.text(module.name);
-    PyObject* str = PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()),
-                                         "surrogatepass");
+    PyObject* str =
+        PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()), "surrogatepass");
     if (str == nullptr) return nullptr;
     PyTuple_SET_ITEM(names.value(), next++, str);
   }
@@ -45,19 +44,18 @@ PyObject* stats(PyObject* self, PyObject*) {
   const image::Image& image = *cast(self)->image;
   const image::Image::Stats& stats = image.stats();
   auto number = [](uint64_t value) { return static_cast<unsigned long long>(value); };
-  return Py_BuildValue(
-      "{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:O}",                              //
-      "bytes", number(image.mapping().bytes().size()),                               //
-      "modules", number(image.view().modules().size()),                              //
-      "load_ns", number(stats.load_ns),                                              //
-      "prepare_ns", number(stats.prepare_ns),                                        //
-      "groups_prepared", number(stats.groups_prepared),                              //
-      "strings_interned", number(stats.strings_interned),                            //
-      "strings_replaced", number(stats.strings_replaced),                            //
-      "slots_replaced", number(stats.slots_replaced),                                //
-      "slots_relocated", number(stats.slots_relocated),                              //
-      "objects_rebuilt", number(stats.objects_rebuilt),                              //
-      "prelinked", image.is_prelinked() ? Py_True : Py_False);
+  return Py_BuildValue("{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:O}",     //
+                       "bytes", number(image.mapping().bytes().size()),     //
+                       "modules", number(image.view().modules().size()),    //
+                       "load_ns", number(stats.load_ns),                    //
+                       "prepare_ns", number(stats.prepare_ns),              //
+                       "groups_prepared", number(stats.groups_prepared),    //
+                       "strings_interned", number(stats.strings_interned),  //
+                       "strings_replaced", number(stats.strings_replaced),  //
+                       "slots_replaced", number(stats.slots_replaced),      //
+                       "slots_relocated", number(stats.slots_relocated),    //
+                       "objects_rebuilt", number(stats.objects_rebuilt),    //
+                       "prelinked", image.is_prelinked() ? Py_True : Py_False);
 }
 
 PyObject* refuse(PyObject* self, const image::Problem& problem) {
@@ -114,10 +112,12 @@ PyGetSetDef attributes[] = {
 
 PyMethodDef methods[] = {
     {"stats", stats, METH_NOARGS,
-     "stats($self, /)\n--\n\nWhat loading and importing took so far: a dict of counts; times in ns."},
+     "stats($self, /)\n--\n\nWhat loading and importing took so far: a dict of counts; times in "
+     "ns."},
     {"preload", preload, METH_NOARGS,
      "preload($self, /)\n--\n\n"
-     "Check, relocate and intern every module now, as their first import would; runs none of them.\n"
+     "Check, relocate and intern every module now, as their first import would; runs none of "
+     "them.\n"
      "Raises ImageError if one is damaged."},
     {"verify", verify, METH_NOARGS,
      "verify($self, /)\n--\n\n"
@@ -197,8 +197,8 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
   if (!key) return nullptr;
   PyObject* known = nullptr;
   if (PyDict_GetItemRef(state.images, key.value(), &known) != 0) return known;
-  Result<> text = PyUnicode_DecodeFSDefaultAndSize(path.data(),
-                                                   static_cast<Py_ssize_t>(path.size()));
+  Result<> text =
+      PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
   if (!text) return nullptr;
   Result<> self = make_image_object(module, image, text.value());
   if (!self || PyDict_SetItem(state.images, key.value(), self.value()) < 0) return nullptr;

@@ -39,7 +39,8 @@ PyMethodDef methods[] = {
      "load($module, path, /, *, check='lazy')\n--\n\n"
      "Map an image and make its modules importable.\n\n"
      "path: str, bytes or os.PathLike. check: 'lazy' checks the bytes of each module when it is\n"
-     "first imported, 'full' checks all of them now. Returns an Image; loading the same file again\n"
+     "first imported, 'full' checks all of them now. Returns an Image; loading the same file "
+     "again\n"
      "returns the same one. Raises ImageError if the file is not an image that this interpreter\n"
      "can use; then nothing is loaded. An image is code: load only what you would run."},
     {"write_image", with_keywords(write_image), METH_VARARGS | METH_KEYWORDS,
@@ -74,8 +75,7 @@ int exec(PyObject* module) {
     return -1;
   }
   state.image_type = make_image_type(module);
-  if (state.image_type == nullptr ||
-      PyModule_AddObjectRef(module, "Image", state.image_type) < 0) {
+  if (state.image_type == nullptr || PyModule_AddObjectRef(module, "Image", state.image_type) < 0) {
     return -1;
   }
   state.images = PyDict_New();
@@ -118,8 +118,15 @@ PyModuleDef_Slot slots[] = {
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
     {}};
 
-PyModuleDef definition = {PyModuleDef_HEAD_INIT, "tenure._tenure", "Images of immortal objects.",
-                          sizeof(State), methods, slots, traverse, clear, free};
+PyModuleDef definition = {PyModuleDef_HEAD_INIT,
+                          "tenure._tenure",
+                          "Images of immortal objects.",
+                          sizeof(State),
+                          methods,
+                          slots,
+                          traverse,
+                          clear,
+                          free};
 
 }  // namespace
 }  // namespace tenure::extension

@@ -151,7 +151,7 @@ def _freeze(arguments: argparse.Namespace) -> int:
             familiar = familiar_strings(module.code for module in modules)
             write_image(arguments.output, [tuple(module) for module in modules], progress, familiar)
     except (TypeError, ValueError) as error:
-        raise _UserError(f"cannot be frozen: {error}; leave that module out") from None
+        raise _UserError(f"an image cannot hold this: {error}") from None
     except OSError as error:
         raise _UserError(f"cannot write {arguments.output}: {error.strerror or error}") from None
     _list_skipped(collector.skipped)

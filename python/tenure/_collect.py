@@ -345,7 +345,7 @@ class _Reader(machinery.SourceFileLoader):
     """Loads code as an import would, but reads the source just once, and always reads it."""
 
     def __init__(self, name: str, path: str) -> None:
-        # Interned as the compiler does it: bytecode of a package that was moved gets this very path.
+        # Interned, as the compiler does it: bytecode of a moved package gets this very path.
         super().__init__(name, sys.intern(path))
         self.source = super().get_data(path)
         self.compiles = False

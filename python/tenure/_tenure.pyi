@@ -1,16 +1,17 @@
-"""Types of the extension module; the C++ is in ../extension."""
+"""Types of the extension module, which is written in C++ (python/extension)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from os import PathLike
 from types import CodeType
 from typing import Any, Literal, final
 
 class ImageError(Exception):
-    """An image that cannot be used: truncated, corrupt, of another version, not an image."""
+    """An image that cannot be used: damaged, no image, or made for another interpreter."""
 
     path: str
     """The image file."""
     where: str
-    """The part of the file that is wrong, such as a table or an offset in bytes."""
+    """The part of it that is meant, such as "header" or "module 'json.decoder'"."""
 
 @final
 class Image:
@@ -18,7 +19,7 @@ class Image:
 
     @property
     def path(self) -> str:
-        """The file, as an absolute path."""
+        """The file it was loaded from."""
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -31,7 +32,7 @@ class Image:
         """
 
     def stats(self) -> dict[str, Any]:
-        """Counters since it was loaded. Sizes are in bytes, times in nanoseconds."""
+        """What loading and importing took so far. Sizes are in bytes, times in nanoseconds."""
 
     def preload(self) -> None:
         """Prepares every module now, not at its first import. Imports nothing.
@@ -40,42 +41,44 @@ class Image:
         """
 
     def verify(self) -> dict[str, Any]:
-        """Walks and checks every object, and tells how many there are of each kind.
+        """Prepares every module, then checks every object. Returns counts, and sizes in bytes.
 
         Raises ImageError at the first one that is wrong.
         """
 
-def load(path: str, *, check: Literal["lazy", "full"] = "lazy") -> Image:
+def load(path: str | bytes | PathLike[Any], /, *, check: Literal["lazy", "full"] = "lazy") -> Image:
     """Maps an image and serves its modules to imports from now on.
 
     The same file loaded twice is the same Image. With check="lazy" the contents of a module are
     checked against their checksum when it is first imported, with "full" all at once, now.
     Modules that are already imported stay as they are.
 
-    Raises ImageError if the image cannot be used (nothing is registered then), OSError if the
-    file cannot be read.
+    Raises ImageError if the file cannot be read or used; nothing is registered then.
     """
 
 def write_image(
-    path: str,
+    path: str | bytes | PathLike[Any],
     modules: Sequence[tuple[str, CodeType, bool, str, str | None, int, int]],
     progress: Callable[[int, int], object] | None = None,
+    familiar: Set[str] | None = None,
 ) -> dict[str, Any]:
     """Writes an image of modules, each (name, code, is_package, origin, cached, size of the source
     in bytes, checksum of the source). Code must be fresh: never executed. Equal input gives equal
     bytes. The file is written under a temporary name and then renamed.
 
     Calls progress(done, total) now and then; an exception that it raises ends the writing.
+    familiar are strings that the interpreter has interned before it loads an image: objects that
+    name them are kept together. Returns counts, and the size in bytes.
 
-    Raises ValueError or TypeError, with the path to the object, for what an image cannot hold,
-    OSError if the file cannot be written.
+    Raises TypeError, with the path to the object, for what an image cannot hold, ValueError for
+    two modules of one name, OSError if the file cannot be written.
     """
 
-def inspect(path: str) -> dict[str, Any]:
-    """Describes an image: header, tables and segments, modules. Maps and registers nothing.
+def inspect(path: str | bytes | PathLike[Any], /) -> dict[str, Any]:
+    """Describes an image: header, tables and segments, modules. Loads and registers nothing.
 
-    Raises ImageError or OSError.
+    Raises ImageError.
     """
 
-def checksum(data: bytes) -> int:
-    """The checksum that images record for a source file: 64 bits, not cryptographic."""
+def checksum(data: bytes, /) -> int:
+    """The checksum that images record for a source file: 64 bits of XXH3, not cryptographic."""

@@ -12,6 +12,7 @@ import sys
 import time
 import unittest
 from pathlib import Path
+from types import CodeType
 
 from tenure import _tenure
 
@@ -273,6 +274,50 @@ class FreezeTest(CommandTest):
         self.write({"m.py": ""})
         result = self.tenure("freeze", "m", "-o", "i")
         self.assertEqual(result.stderr, "reading modules ...\nwriting the image ...\n")
+
+
+class WritingTest(FolderTest):
+    """write_image() leaves either a whole image or what was there before."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = self.folder / "i.tenure"
+        self.path.write_text("as it was")
+
+    def module(self, name: str, code: CodeType) -> tuple[object, ...]:
+        return (name, code, False, f"/nowhere/{name}.py", None, 0, 0)
+
+    def check_untouched(self) -> None:
+        self.assertEqual(self.files(), {"i.tenure"})
+        self.assertEqual(self.path.read_text(), "as it was")
+
+    def test_interrupted(self):
+        def interrupt(done: int, total: int) -> None:
+            if done == total:
+                raise KeyboardInterrupt
+
+        modules = [self.module(name, compile("x = 1", name, "exec")) for name in "abc"]
+        with self.assertRaises(KeyboardInterrupt):
+            _tenure.write_image(self.path, modules, interrupt)
+        self.check_untouched()
+
+    def test_object_that_an_image_cannot_hold(self):
+        inner = compile("def f():\n    return 'here'\n", "a", "exec")
+        function = next(part for part in inner.co_consts if isinstance(part, CodeType))
+        constants = tuple([1] if part == "here" else part for part in function.co_consts)
+        changed = function.replace(co_consts=constants)
+        consts = tuple(changed if part is function else part for part in inner.co_consts)
+        modules = [self.module("a.b", inner.replace(co_consts=consts))]
+        with self.assertRaisesRegex(TypeError, r"a\.b.*co_consts\[\d+\].*type list"):
+            _tenure.write_image(self.path, modules)
+        self.check_untouched()
+
+    def test_code_that_has_run(self):
+        code = compile("x = 1", "a", "exec")
+        exec(code, {})
+        with self.assertRaisesRegex(TypeError, "'a'.*run"):
+            _tenure.write_image(self.path, [self.module("a", code)])
+        self.check_untouched()
 
 
 class LookingTest(CommandTest):

@@ -82,7 +82,12 @@ def main(argv: Sequence[str]) -> int:
     try:
         with Context(Progress()) as ctx:
             ctx.progress.say(f"A Django program with and without its image, on {ctx.python}")
-            demo = measure(ctx)
+            try:
+                demo = measure(ctx)
+            except BenchError as error:
+                raise BenchError(ctx.package_changed() or str(error)) from error
+            if changed := ctx.package_changed():
+                raise BenchError(changed)
     except BenchError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

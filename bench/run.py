@@ -103,6 +103,9 @@ def main(argv: Sequence[str]) -> int:
     with Context(Progress(), **options) as ctx:
         ctx.progress.say(f"{ctx.python} on {ctx.machine}; load {load_average()}; seed {ctx.seed}")
         rows, notes, failed = run(ctx, chosen)
+        if changed := ctx.package_changed():
+            failed = True
+            notes.append(f"none of this counts: {changed}")
         load = load_average()
 
     if rows:

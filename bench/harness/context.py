@@ -47,6 +47,7 @@ class Context:
             None  # set by pyc.prepare when the .pyc files beside the sources will not do
         )
         self._made: dict[str, Any] = {}
+        self._package = _package_state()
         OUT.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=OUT))
 
@@ -67,6 +68,12 @@ class Context:
         if isinstance(value, Exception):
             raise value
         return value
+
+    def package_changed(self) -> str:
+        """A sentence when the package was rebuilt since the start, so that no number counts."""
+        if _package_state() == self._package:
+            return ""
+        return "the package tenure was rebuilt meanwhile: run again when no build is going on"
 
     def rounds(self, usual: int) -> int:
         """How many rounds to measure: --runs, else the usual number or, with --quick, a quarter."""
@@ -127,6 +134,17 @@ def tenure_folder() -> Path:
             "or set PYTHONPATH to the folder that has it"
         )
     return Path(spec.origin).absolute().parents[1]
+
+
+def _package_state() -> list[tuple[str, int, int]]:
+    """What tells one build of the package from another."""
+    try:
+        package = tenure_folder() / "tenure"
+    except BenchError:
+        return []
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    files = sorted([*package.glob("*.py"), *package.glob(f"*{suffix}")])
+    return [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
 
 
 def _caller_path() -> list[str]:

@@ -23,11 +23,11 @@ class SchemaError(ValueError):
 class Row:
     """One number of Tenure's beside its peers'.
 
-    `tenure` and every peer are medians of `n` runs. `speedup` says how many times better Tenure's
-    median is than the peer's, above 1 when ahead. `spread` has, under the same labels, what the
-    middle half of the runs lies between ([first quartile, third quartile], in `unit`) and under
-    "speedup LABEL" between which values the median of the speedup of single rounds lies with 95 %
-    confidence.
+    `tenure` and every peer are medians of `n` runs. `speedup` says how many times better Tenure is,
+    above 1 when ahead: the median of what it was in each of the `n` rounds, which a neighbour that
+    is busy for some of them moves less than the ratio of the medians. `spread` has, under the same
+    labels, what the middle half of the runs lies between ([first quartile, third quartile], in
+    `unit`), and under "speedup LABEL" the 95 % confidence interval of the speedup.
     """
 
     name: str
@@ -52,20 +52,19 @@ def make_row(
     method: str,
 ) -> Row:
     """Reduces samples to a row; the k-th ones of all sides were taken in the same round."""
-    middle = stats.median(tenure)
     spread = {"tenure": stats.quartiles(tenure)}
     spread |= {label: stats.quartiles(values) for label, values in peers.items()}
     speedup = {}
     for label, values in peers.items():
-        speedup[label] = stats.times_better(middle, stats.median(values), better)
         rounds = [stats.times_better(a, b, better) for a, b in zip(tenure, values, strict=True)]
+        speedup[label] = stats.median(rounds)
         spread[f"speedup {label}"] = stats.median_interval(rounds)
     return Row(
         name=name,
         unit=unit,
         better=better,
         python=python,
-        tenure=middle,
+        tenure=stats.median(tenure),
         peers={label: stats.median(values) for label, values in peers.items()},
         speedup=speedup,
         n=len(tenure),

@@ -1,6 +1,9 @@
 #include "tenure/core/abi/code.h"
 
+#include <cstring>
+
 #include "tenure/core/abi/layout.h"
+#include "tenure/core/abi/shape.h"
 
 namespace tenure::abi {
 
@@ -10,7 +13,18 @@ bool runs_once(PyObject* code) {
 
 bool is_unused(PyObject* object) {
   const auto* code = reinterpret_cast<PyCodeObject*>(object);
-  return code->_co_monitoring == nullptr && code->co_executors == nullptr;
+  if (code->_co_monitoring != nullptr || code->co_executors != nullptr) return false;
+  // The interpreter specialises code that runs and keeps addresses in it. An unused copy tells.
+  PyObject* fresh = PyObject_CallMethod(object, "replace", nullptr);
+  if (fresh == nullptr) {
+    PyErr_Clear();
+    return false;
+  }
+  const bool same = std::memcmp(reinterpret_cast<PyCodeObject*>(fresh)->co_code_adaptive,
+                                code->co_code_adaptive,
+                                static_cast<size_t>(Py_SIZE(object)) * kCodeUnitBytes) == 0;
+  Py_DECREF(fresh);
+  return same;
 }
 
 void set_code_version(void* code, uint32_t version) {

@@ -13,8 +13,8 @@ namespace tenure::abi {
 // True for the code of modules and class bodies, which runs once; false for functions.
 bool runs_once(PyObject* code);
 
-// True if nothing shows that the code is watched or compiled: monitoring, executors. Fresh from the
-// compiler or from unmarshalling, it is.
+// True if the code is as the compiler made it: not specialised, watched or compiled further. The
+// interpreter keeps addresses in code that has run.
 bool is_unused(PyObject* code);
 
 // Code versions identify code to the specialising interpreter, which hands them out from 1 up.

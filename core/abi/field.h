@@ -14,6 +14,7 @@ enum class FieldRole : uint8_t {
   kCount,      // the reference count
   kType,       // ob_type
   kReference,  // a strong reference, possibly null
+  kLabel,      // the same, to a str that is shown to people and never looked anything up by
   kPlain,      // a value that is copied
   kFlags,      // a value of which the bits of `keep` are copied and those of `reset` are set
   kHash,       // a cached hash: depends on the process, or is filled in late
@@ -21,6 +22,10 @@ enum class FieldRole : uint8_t {
   kVersion,    // a code object's version: every copy needs a number of its own
   kPadding,    // no meaning: zero, so that equal objects are equal bytes
 };
+
+inline constexpr bool is_reference(FieldRole role) {
+  return role == FieldRole::kReference || role == FieldRole::kLabel;
+}
 
 struct Field {
   uint16_t offset;

@@ -145,7 +145,7 @@ constexpr auto kCodeFields =
                        TENURE_CODE_FIELD(co_localspluskinds, kReference),
                        TENURE_CODE_FIELD(co_filename, kReference),
                        TENURE_CODE_FIELD(co_name, kReference),
-                       TENURE_CODE_FIELD(co_qualname, kReference),
+                       TENURE_CODE_FIELD(co_qualname, kLabel),
                        TENURE_CODE_FIELD(co_linetable, kReference),
                        TENURE_CODE_FIELD(co_weakreflist, kVolatile),
                        TENURE_CODE_FIELD(co_executors, kVolatile),
@@ -169,6 +169,7 @@ size_t sized(size_t fixed, uint64_t count, size_t item, size_t limit) {
 size_t ascii_bytes(const void* object, size_t limit) {
   const auto* str = static_cast<const PyASCIIObject*>(object);
   if (!str->state.compact || !str->state.ascii || str->length < 0) return 0;
+  if (str->state.kind != PyUnicode_1BYTE_KIND) return 0;
   return sized(sizeof(PyASCIIObject) + 1, static_cast<uint64_t>(str->length), 1, limit);
 }
 
@@ -214,7 +215,7 @@ size_t code_bytes(const void* object, size_t limit) {
   const Py_ssize_t units = static_cast<const PyVarObject*>(object)->ob_size;
   if (units <= 0) return 0;
   return sized(offsetof(PyCodeObject, co_code_adaptive), static_cast<uint64_t>(units),
-               sizeof(uint16_t), limit);
+               kCodeUnitBytes, limit);
 }
 
 // _gc_next and _gc_prev; zero in both means that the collector does not know the object.
@@ -285,6 +286,7 @@ void copy_unused(const Shape& shape, const void* object, void* copy, size_t byte
         break;
       case FieldRole::kType:
       case FieldRole::kReference:
+      case FieldRole::kLabel:
       case FieldRole::kVersion:
       case FieldRole::kPadding:
         break;

@@ -58,6 +58,8 @@ inline constexpr size_t kObjectAlignment = 16;
 // Where an object of any shape names its type, and how many bytes every object has at least.
 inline constexpr size_t kTypeOffset = offsetof(PyObject, ob_type);
 inline constexpr size_t kHeadBytes = sizeof(PyObject);
+inline constexpr size_t kCodeUnitBytes = 2;  // an instruction or a cache entry of bytecode
+inline constexpr size_t kSmallestStrBytes = sizeof(PyASCIIObject);
 
 // The shape of that id; null when the number is unknown.
 const Shape* shape(ShapeId id);
@@ -72,7 +74,7 @@ template <typename Visit>
 void for_each_reference(const Shape& shape, void* object, size_t bytes, Visit&& visit) {
   auto* base = static_cast<std::byte*>(object);
   for (const Field& field : shape.fields) {
-    if (field.role == FieldRole::kReference) {
+    if (is_reference(field.role)) {
       visit(reinterpret_cast<PyObject**>(base + field.offset));
     }
   }

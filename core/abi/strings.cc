@@ -51,8 +51,12 @@ PyObject* intern_into(PyObject* table, PyObject* str) {
 }  // namespace
 
 PyObject* find_intern_table() {
-#ifndef Py_DEBUG
-  if (!layout::kInternTableIsDict) return nullptr;
+#ifdef Py_DEBUG
+  constexpr bool usable = false;
+#else
+  constexpr bool usable = layout::kInternTableIsDict;
+#endif
+  if (!usable) return nullptr;
   Search search{
       PyUnicode_FromFormat("tenure looks for the table of interned strings %p", &look_at)};
   if (search.probe == nullptr) {
@@ -63,9 +67,6 @@ PyObject* find_intern_table() {
   PyUnstable_GC_VisitObjects(look_at, &search);
   Py_DECREF(search.probe);
   return search.found;
-#else
-  return nullptr;
-#endif
 }
 
 bool is_interned(PyObject* str) { return PyUnicode_CHECK_INTERNED(str) != SSTATE_NOT_INTERNED; }

@@ -25,11 +25,11 @@ void put(std::string& key, const Target& target) {
   put(key, target.index);
 }
 
-Kind segment_of(PyObject* object, const abi::Shape& shape, bool identifier, bool replaced) {
+Kind segment_of(PyObject* object, const abi::Shape& shape, bool replaced) {
   switch (shape.id) {
     case abi::ShapeId::kStrAscii:
     case abi::ShapeId::kStrCompact:
-      return identifier ? Kind::kStringSegment : Kind::kTextSegment;
+      return Kind::kTextSegment;  // until somebody names it: see Graph::name()
     case abi::ShapeId::kTuple:
       return replaced ? Kind::kReplacedTupleSegment : Kind::kTupleSegment;
     case abi::ShapeId::kCode:
@@ -55,14 +55,26 @@ bool has_references(const abi::Shape& shape) {
   return shape.id == abi::ShapeId::kTuple || shape.id == abi::ShapeId::kCode;
 }
 
-// "co_consts", or "[3]" behind the fixed references.
-std::string reference_name(const abi::Shape& shape, size_t index) {
+// The field that reference `index` of a shape is; null for those behind the fixed fields, and then
+// `index` counts from there.
+const abi::Field* reference_field(const abi::Shape& shape, size_t& index) {
   for (const abi::Field& field : shape.fields) {
-    if (field.role != abi::FieldRole::kReference) continue;
-    if (index == 0) return std::string(".") + field.name;
+    if (!abi::is_reference(field.role)) continue;
+    if (index == 0) return &field;
     --index;
   }
-  return "[" + std::to_string(index) + "]";
+  return nullptr;
+}
+
+// "co_consts", or "[3]" behind the fixed references.
+std::string reference_name(const abi::Shape& shape, size_t index) {
+  const abi::Field* field = reference_field(shape, index);
+  return field != nullptr ? std::string(".") + field->name : "[" + std::to_string(index) + "]";
+}
+
+bool is_label(const abi::Shape& shape, size_t index) {
+  const abi::Field* field = reference_field(shape, index);
+  return field != nullptr && field->role == abi::FieldRole::kLabel;
 }
 
 }  // namespace
@@ -122,14 +134,29 @@ bool Graph::add(PyObject* root, Target& target, Problem& problem) {
       frames_.back().targets.push_back(target);
       continue;
     }
-    PyObject* next = top.references[top.targets.size()];
+    const size_t index = top.targets.size();
+    PyObject* next = top.references[index];
     Target found;
     if (next == nullptr || find(next, found)) {
+      if (!top.is_rebuilt && !is_label(*top.shape, index)) name(found);
       top.targets.push_back(found);
     } else if (!enter(next, problem)) {
       return false;
     }
   }
+}
+
+// Notes that a reference other than a label leads there: the interpreter may look things up by it,
+// so an identifier has to be interned.
+void Graph::name(const Target& target) {
+  if (target.kind != Target::Kind::kNode) return;
+  Node& node = nodes_[target.index];
+  node.named = true;
+  settle(node);
+}
+
+void Graph::settle(Node& node) {
+  if (is_str(*node.shape) && node.identifier && node.named) node.segment = Kind::kStringSegment;
 }
 
 // Answers true with the target of an object that needs no following.
@@ -216,8 +243,12 @@ Target Graph::leaf(PyObject* object, const abi::Shape& shape) {
   std::string key(bytes, '\0');
   abi::copy_unused(shape, object, key.data(), bytes);
   put(key, static_cast<uint8_t>(shape.id));
-  put(key, identifier);
   if (const auto found = leaves_by_value_.find(key); found != leaves_by_value_.end()) {
+    // Which of several equal strings is the interned one depends on what else the process has
+    // interned; that one of them is does not.
+    Node& node = nodes_[found->second.index];
+    node.identifier = node.identifier || identifier;
+    settle(node);
     return found->second;
   }
   const Target target = add_node(object, shape, {});
@@ -235,11 +266,11 @@ Target Graph::add_node(PyObject* object, const abi::Shape& shape,
   node.first_edge = static_cast<uint32_t>(edges_.size());
   node.edge_count = static_cast<uint32_t>(targets.size());
   node.identifier = is_str(shape) && abi::is_interned(object);
-  if (node.identifier && familiar_) {
+  if (is_str(shape) && familiar_) {
     node.familiar = PySet_Contains(familiar_.get(), object) > 0;
     PyErr_Clear();
   }
-  node.segment = segment_of(object, shape, node.identifier, expects_replacement(targets));
+  node.segment = segment_of(object, shape, expects_replacement(targets));
   nodes_.push_back(node);
   edges_.insert(edges_.end(), targets.begin(), targets.end());
   return {Target::Kind::kNode, static_cast<uint32_t>(nodes_.size() - 1)};

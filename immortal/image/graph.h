@@ -49,6 +49,7 @@ struct Node {
   uint32_t first_edge;  // into Graph::edges(): one for each reference of the shape, in its order
   uint32_t edge_count;
   bool identifier;  // a str that the compiler interned
+  bool named;       // by a reference that is not a label
   bool familiar;    // one of those that the interpreter probably has already
 };
 
@@ -124,6 +125,8 @@ class Graph {
   bool expects_replacement(const std::vector<Target>& targets) const;
   Target add_external(std::string program, PyObject* object);
   void use(uint32_t node);
+  void name(const Target& target);
+  static void settle(Node& node);
   std::string path() const;
 
   std::vector<Node> nodes_;

@@ -116,6 +116,13 @@ bool Image::prepare(uint32_t group, Problem& problem) {
   return done;
 }
 
+void Image::expect_run(uint32_t group) {
+  if (is_prepared(group)) return;
+  const auto body = view_.part(group, Kind::kBodySegment);
+  if (body.empty()) return;
+  mapping_.expect_writes(static_cast<uint64_t>(body.data() - mapping_.base()), body.size());
+}
+
 bool Image::prepare_all(Problem& problem) {
   for (uint32_t group = 0; group < view_.groups().size(); ++group) {
     if (!prepare(group, problem)) return false;

@@ -55,6 +55,10 @@ class Image {
   [[nodiscard]] bool prepare(uint32_t group, Problem& problem);
   [[nodiscard]] bool prepare_all(Problem& problem);
 
+  // Says that a group's module is about to be run for the first time. Only saves time; most if it
+  // is said before the group is prepared.
+  void expect_run(uint32_t group);
+
   // The object at an offset that a table of the view names. Borrowed, immortal.
   // Requires: its group is prepared.
   PyObject* object(uint64_t offset) const {
@@ -96,7 +100,9 @@ class Image {
   PyObject* intern_table_ = nullptr;  // see abi::find_intern_table(); borrowed
   std::vector<uint64_t> addresses_;   // of externals; empty while all are where the file says
   std::vector<Step> steps_;           // of groups
-  std::unordered_map<uint32_t, Problem> refused_;         // why, by group
+  std::unordered_map<uint32_t, Problem> refused_;  // why, by group
+  std::vector<uint8_t>
+      own_strings_;  // of identifiers, by place: whether they are interned; last: no
   std::unordered_map<uint32_t, PyObject*> replacements_;  // by StringUse::string; immortal
   std::vector<PyObject*> rebuilt_;                        // by actions; immortal
   Stats stats_;

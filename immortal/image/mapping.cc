@@ -14,15 +14,18 @@
 #include "tenure/immortal/image/format.h"
 #include "tenure/immortal/image/view.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23  // Linux 5.14; older C libraries do not name it
+#ifndef MADV_POPULATE_WRITE  // Linux 5.14; older C libraries do not name them
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
 #endif
 
 namespace tenure::image {
 namespace {
 
 // Modules are smaller than what is worth a system call, and those imported together stand together.
-constexpr uint64_t kChunkBytes = 8 * kPageBytes;
+// A page that is read costs a table entry; one that is written, a copy.
+constexpr uint64_t kWriteChunkBytes = 8 * kPageBytes;
+constexpr uint64_t kReadChunkBytes = 64 * kPageBytes;
 
 class File {
  public:
@@ -62,6 +65,7 @@ Mapping::Mapping(Mapping&& other) noexcept
       bytes_(other.bytes_),
       keep_(other.keep_),
       written_chunks_(std::move(other.written_chunks_)),
+      read_chunks_(std::move(other.read_chunks_)),
       file_(other.file_) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
@@ -69,6 +73,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(bytes_, other.bytes_);
   std::swap(keep_, other.keep_);
   std::swap(written_chunks_, other.written_chunks_);
+  std::swap(read_chunks_, other.read_chunks_);
   std::swap(file_, other.file_);
   return *this;
 }
@@ -89,8 +94,12 @@ bool Mapping::map(const std::string& path, Mapping& mapping, Problem& problem) {
   }
   const auto& header = *reinterpret_cast<const Header*>(page.data());
   const int access = PROT_READ | PROT_WRITE;
-  void* base = mmap(reinterpret_cast<void*>(header.preferred_base), id.bytes, access,
-                    MAP_PRIVATE | MAP_FIXED_NOREPLACE, file.fd(), 0);
+  // Root may map what lies at 0, where it could not be told from nothing.
+  void* base = MAP_FAILED;
+  if (header.preferred_base != 0) {
+    base = mmap(reinterpret_cast<void*>(header.preferred_base), id.bytes, access,
+                MAP_PRIVATE | MAP_FIXED_NOREPLACE, file.fd(), 0);
+  }
   if (base != MAP_FAILED && base != reinterpret_cast<void*>(header.preferred_base)) {
     // A kernel before 4.17 takes the flag for a hint.
     munmap(base, id.bytes);
@@ -117,18 +126,27 @@ bool Mapping::map_for_reading(const std::string& path, Mapping& mapping, Problem
   return true;
 }
 
-void Mapping::expect_writes(uint64_t offset, uint64_t bytes) {
+void Mapping::populate(uint64_t offset, uint64_t bytes, uint64_t chunk_bytes, int advice,
+                       std::vector<bool>& chunks) {
   if (bytes == 0) return;
-  if (written_chunks_.empty()) written_chunks_.resize(bytes_ / kChunkBytes + 1);
-  const uint64_t last = (offset + bytes - 1) / kChunkBytes;
-  for (uint64_t chunk = offset / kChunkBytes; chunk <= last; ++chunk) {
-    if (written_chunks_[chunk]) continue;
+  if (chunks.empty()) chunks.resize(bytes_ / chunk_bytes + 1);
+  const uint64_t last = (offset + bytes - 1) / chunk_bytes;
+  for (uint64_t chunk = offset / chunk_bytes; chunk <= last; ++chunk) {
+    if (chunks[chunk]) continue;
     uint64_t end = chunk;
-    while (end <= last && !written_chunks_[end]) written_chunks_[end++] = true;
-    const uint64_t begin = chunk * kChunkBytes;
-    madvise(base_ + begin, std::min(end * kChunkBytes, bytes_) - begin, MADV_POPULATE_WRITE);
+    while (end <= last && !chunks[end]) chunks[end++] = true;
+    const uint64_t begin = chunk * chunk_bytes;
+    madvise(base_ + begin, std::min(end * chunk_bytes, bytes_) - begin, advice);
     chunk = end;
   }
+}
+
+void Mapping::expect_writes(uint64_t offset, uint64_t bytes) {
+  populate(offset, bytes, kWriteChunkBytes, MADV_POPULATE_WRITE, written_chunks_);
+}
+
+void Mapping::expect_reads(uint64_t offset, uint64_t bytes) {
+  populate(offset, bytes, kReadChunkBytes, MADV_POPULATE_READ, read_chunks_);
 }
 
 bool identify(const std::string& path, FileId& file, Problem& problem) {

@@ -48,6 +48,10 @@ class Mapping {
   // time, less if nobody has read them before. Only saves time: failure is ignored.
   void expect_writes(uint64_t offset, uint64_t bytes);
 
+  // Has the kernel map the pages of [offset, offset + bytes) and some behind them, because they are
+  // about to be read. Only saves time, as above.
+  void expect_reads(uint64_t offset, uint64_t bytes);
+
   // The pages stay mapped until the process ends, whatever becomes of this.
   void keep_for_ever() { keep_ = true; }
 
@@ -56,6 +60,9 @@ class Mapping {
   size_t bytes_ = 0;
   bool keep_ = false;
   std::vector<bool> written_chunks_;  // that expect_writes() has had copied
+  std::vector<bool> read_chunks_;     // that expect_reads() has had mapped
+  void populate(uint64_t offset, uint64_t bytes, uint64_t chunk_bytes, int advice,
+                std::vector<bool>& chunks);
   FileId file_{};
 };
 

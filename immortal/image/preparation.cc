@@ -1,5 +1,6 @@
 #include "tenure/immortal/image/preparation.h"
 
+#include <algorithm>
 #include <string>
 
 #include "tenure/core/abi/code.h"
@@ -38,6 +39,9 @@ bool Image::Preparation::run(Problem& problem) {
   if (step == Step::kCheck) {
     // First, because pages that have been read are dearer to copy.
     expect_writes();
+    for (const ExtentEntry& extent : view_.extents(group_)) {
+      image_.mapping_.expect_reads(extent.offset, extent.bytes);
+    }
     const auto parts = is_moving() ? View::Parts::kAll : View::Parts::kWithoutRelocation;
     if (!view_.check_group(group_, parts, problem)) return false;
     step = Step::kMove;
@@ -66,7 +70,7 @@ bool Image::Preparation::is_moving() const {
 
 void Image::Preparation::expect_writes() {
   for (size_t i = 0; i < segments_.size(); ++i) {
-    const bool written = i == index_of(Kind::kStringSegment) || i == index_of(Kind::kBodySegment) ||
+    const bool written = i == index_of(Kind::kStringSegment) ||
                          i == index_of(Kind::kReplacedTupleSegment) ||
                          i == index_of(Kind::kReplacedCodeSegment);
     if (!written && !is_moving()) continue;
@@ -145,7 +149,24 @@ bool Image::Preparation::move_code_versions(Problem& problem) {
   });
 }
 
+// A string's place in own_strings_; one past the end if there is no str that could have one.
+size_t Image::Preparation::own_index(uint32_t string) const {
+  const uint64_t offset = uint64_t{string} * kSlotBytes;
+  const size_t end = image_.own_strings_.size() - 1;
+  if (offset < strings_.begin) return end;
+  return std::min<size_t>((offset - strings_.begin) / abi::kObjectAlignment, end);
+}
+
+// True if an earlier group had the str interned and it became the interpreter's own: the common
+// case, for which neither the str nor its slots are touched.
+bool Image::Preparation::is_known_own(uint32_t string) const {
+  return image_.own_strings_[own_index(string)];
+}
+
 bool Image::Preparation::intern(Problem& problem) {
+  if (image_.own_strings_.empty()) {
+    image_.own_strings_.resize((strings_.end - strings_.begin) / abi::kObjectAlignment + 2);
+  }
   const auto uses = view_.table_part<StringUse>(group_, Kind::kStringUses);
   const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
   const bool every_string = abi::identity().debug;
@@ -158,7 +179,7 @@ bool Image::Preparation::intern(Problem& problem) {
       return problem.refuse(view_.group_name(group_), "uses more string slots than it has");
     }
     next_slot += count;
-    if (!identifier && !every_string) continue;
+    if (identifier ? is_known_own(use.string) : !every_string) continue;
     PyObject* str = canonical(use.string, identifier, problem);
     if (str == nullptr) return false;
     if (str == image_.object(uint64_t{use.string} * kSlotBytes)) continue;
@@ -172,15 +193,17 @@ bool Image::Preparation::intern(Problem& problem) {
   return true;
 }
 
+// True if the fixed fields of an ASCII str, the smallest there is, fit between offset and the end.
+bool Image::Preparation::in_range(const Range& range, uint64_t offset) {
+  return offset >= range.begin && offset < range.end &&
+         range.end - offset >= abi::kSmallestStrBytes;
+}
+
 // The shape of a str where a table says one is; null if there is none.
 const abi::Shape* Image::Preparation::str_shape(PyObject* str, uint64_t offset,
                                                 bool identifier) const {
   const Range& segment = identifier ? strings_ : texts_;
-  if (offset < segment.begin || offset >= segment.end ||
-      segment.end - offset < abi::shape(abi::ShapeId::kStrAscii)->fixed_bytes ||
-      !Py_IS_TYPE(str, &PyUnicode_Type)) {
-    return nullptr;
-  }
+  if (!in_range(segment, offset) || !Py_IS_TYPE(str, &PyUnicode_Type)) return nullptr;
   const abi::Shape* shape = abi::shape_of(str);
   return shape != nullptr && shape->bytes(str, segment.end - offset) != 0 ? shape : nullptr;
 }
@@ -193,15 +216,16 @@ PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Proble
                    "names a string where there is none, at offset " + std::to_string(offset));
     return nullptr;
   }
-  if (abi::is_interned_here(str)) return str;
   if (const auto found = image_.replacements_.find(string); found != image_.replacements_.end()) {
     return found->second;
   }
+  if (abi::is_interned_here(str)) return str;
   PyObject* canonical = abi::intern_unused(str, image_.intern_table_);
   if (canonical == nullptr) {
     problem.refuse_with_python_error(view_.group_name(group_));
   } else if (canonical == str) {
     ++image_.stats_.strings_interned;
+    if (identifier) image_.own_strings_[own_index(string)] = true;
   } else {
     image_.replacements_.emplace(string, canonical);
     ++image_.stats_.strings_replaced;

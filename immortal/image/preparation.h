@@ -22,6 +22,11 @@ class Image::Preparation {
   [[nodiscard]] bool run(Problem& problem);
 
  private:
+  struct Range {
+    uint64_t begin;
+    uint64_t end;
+  };
+
   void expect_writes();
   bool move(Problem& problem);
   bool move_internal(uint64_t distance, Problem& problem);
@@ -33,17 +38,15 @@ class Image::Preparation {
   PyObject* rebuild(const ActionEntry& action, Problem& problem);
 
   bool is_moving() const;
+  size_t own_index(uint32_t string) const;
+  bool is_known_own(uint32_t string) const;
+  static bool in_range(const Range& range, uint64_t offset);
   const abi::Shape* str_shape(PyObject* str, uint64_t offset, bool identifier) const;
   bool is_tuple(PyObject* object, uint64_t offset) const;
 
   // The pointer at a slot; null if the slot does not lie in this group.
   uint64_t* slot(uint64_t number) const;
   bool refuse_slot(const char* table, uint64_t number, Problem& problem) const;
-
-  struct Range {
-    uint64_t begin;
-    uint64_t end;
-  };
 
   Image& image_;
   const View& view_;

@@ -38,6 +38,7 @@ class StreamReader {
     for (int shift = 0; shift < 64; shift += 7) {
       if (at_ == end_) break;
       const uint8_t byte = *at_++;
+      if (shift == 63 && byte > 1) break;
       value |= static_cast<uint64_t>(byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }

@@ -11,6 +11,7 @@
 
 #include "tenure/core/abi/code.h"
 #include "tenure/core/abi/identity.h"
+#include "tenure/core/strong.h"
 #include "tenure/immortal/image/checksum.h"
 #include "tenure/immortal/image/placement.h"
 #include "tenure/immortal/image/varint.h"
@@ -244,11 +245,12 @@ void Writer::write_names() {
   for (const Graph::Module* module : modules) {
     ModuleEntry entry{};
     entry.name = text(module->name);
-    Py_ssize_t bytes = 0;
-    // Null for a path with lone surrogates: the str in the image holds it all the same.
-    const char* origin = PyUnicode_AsUTF8AndSize(graph_.nodes()[module->origin].object, &bytes);
-    if (origin == nullptr) PyErr_Clear();
-    entry.origin = text(origin != nullptr ? std::string(origin, static_cast<size_t>(bytes)) : "");
+    const Strong origin = PyUnicode_AsEncodedString(graph_.nodes()[module->origin].object, "utf-8",
+                                                    "surrogatepass");
+    if (!origin) PyErr_Clear();
+    entry.origin = text(origin ? std::string(PyBytes_AS_STRING(origin.get()),
+                                             static_cast<size_t>(PyBytes_GET_SIZE(origin.get())))
+                               : "");
     entry.flags = module->is_package ? kPackage : 0u;
     entry.group = module->group;
     entry.code = offset_of(module->code);

@@ -107,6 +107,7 @@ Importer::Found Importer::find_module(std::string_view name) const {
 
 PyObject* Importer::code(const Found& found) const {
   image::Problem problem;
+  found.image->expect_run(found.module->group);
   if (!found.image->prepare(found.module->group, problem)) {
     return raise(found.image->path(), problem);
   }
@@ -114,6 +115,12 @@ PyObject* Importer::code(const Found& found) const {
   if (!PyCode_Check(code)) {
     problem.refuse(found.image->view().group_name(found.module->group),
                    "has no code where its code should be");
+    return raise(found.image->path(), problem);
+  }
+  for (uint64_t path : {found.module->origin_object, found.module->cached_object}) {
+    if (path == 0 || Py_IS_TYPE(found.image->object(path), &PyUnicode_Type)) continue;
+    problem.refuse(found.image->view().group_name(found.module->group),
+                   "has no path where its path should be");
     return raise(found.image->path(), problem);
   }
   return code;

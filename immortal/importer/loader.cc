@@ -58,7 +58,32 @@ PyObject* exec_module(PyObject* self, PyTypeObject* defining_class, PyObject* co
   Py_RETURN_NONE;
 }
 
+// None for a module that was frozen from a .pyc without a source, as SourcelessFileLoader has it.
+PyObject* get_source(PyObject* self, PyTypeObject* defining_class, PyObject* const* args,
+                     Py_ssize_t count, PyObject* keywords) {
+  if (count + (keywords ? PyTuple_GET_SIZE(keywords) : 0) != 1) {
+    PyErr_SetString(PyExc_TypeError, "get_source() takes the module's full name and nothing else");
+    return nullptr;
+  }
+  Strong path = PyObject_GetAttrString(self, "path");
+  if (!path) return nullptr;
+  Strong suffix = PyUnicode_FromString(".pyc");
+  if (!suffix) return nullptr;
+  const Py_ssize_t sourceless =
+      PyUnicode_Tailmatch(path.get(), suffix.get(), 0, PY_SSIZE_T_MAX, 1);
+  if (sourceless < 0) return nullptr;
+  if (sourceless) Py_RETURN_NONE;
+  Strong super = PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type),
+                                              reinterpret_cast<PyObject*>(defining_class), self,
+                                              nullptr);
+  if (!super) return nullptr;
+  return PyObject_CallMethod(super.get(), "get_source", "O", args[0]);
+}
+
 PyMethodDef methods[] = {
+    {"get_source", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(get_source)),
+     METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     "get_source($self, fullname, /)\n--\n\nThe text of the source file; None if there was none."},
     {"get_code", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(get_code)),
      METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
      "get_code($self, fullname, /)\n--\n\nThe module's code object, from the image."},

@@ -27,7 +27,7 @@ PyObject* get_modules(PyObject* self, void*) {
   for (const image::ModuleEntry& module : view.modules()) {
     const std::string_view name = view.text(module.name);
     PyObject* str =
-        PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()), "surrogatepass");
+        PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()), "replace");
     if (str == nullptr) return nullptr;
     PyTuple_SET_ITEM(names.value(), next++, str);
   }
@@ -190,7 +190,9 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
   if (image == nullptr) {
     std::unique_ptr<image::Image> loaded = image::Image::load(path, check, problem);
     if (loaded == nullptr) return state.importer.raise(path, problem);
-    image = state.importer.add(std::move(loaded));
+    // Another thread may have loaded it while this one was detached, checking.
+    image = state.importer.find_image(loaded->mapping().file());
+    if (image == nullptr) image = state.importer.add(std::move(loaded));
     if (image == nullptr) return nullptr;
   }
   Result<> key = PyLong_FromVoidPtr(image);

@@ -8,10 +8,14 @@ until an image is to be loaded. No function here returns to code that needs the 
 
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
 _USAGE = "usage: python3 -m tenure run FILE (-m MODULE | -c CODE | SCRIPT) [ARG ...]"
 
 
-def main(argv: list) -> int | None:
+def main(argv: list[str]) -> int | None:
     """The command ``run``; argv is ["run", FILE, ...]. Returns the exit code or raises SystemExit.
 
     Exceptions of the program itself are shown and end the process as they would without Tenure.
@@ -31,15 +35,13 @@ def main(argv: list) -> int | None:
     try:
         load(argv[1])
     except ImageError as error:
-        return _fail(f"{error}", 1)
-    except OSError as error:
-        return _fail(f"cannot load {argv[1]}: {error.strerror or error}", 1)
+        return _fail(str(error), 1)
     if rest[0] in ("-m", "-c"):
         return run(rest[0], rest[1], rest[2:])
     return run("", rest[0], rest[1:])
 
 
-def run(kind: str, target: str, args: list) -> int | None:
+def run(kind: str, target: str, args: list[str]) -> int | None:
     """Runs a module (kind "-m"), code ("-c") or a script, directory or zip file ("")."""
     namespace = sys.modules["__main__"].__dict__
     builtins = namespace["__builtins__"]
@@ -64,17 +66,17 @@ def run(kind: str, target: str, args: list) -> int | None:
         raise
 
 
-def _module(name: str, args: list, namespace: dict) -> None:
+def _module(name: str, args: list[str], namespace: dict[str, object]) -> None:
     import runpy
 
     sys.argv[:] = ["-m", *args]
-    _set_path0("")
+    _set_path0(_here())
     runpy._run_module_as_main(name)  # what the interpreter itself calls for -m
 
 
-def _code(text: str, args: list, namespace: dict) -> None:
+def _code(text: str, args: list[str], namespace: dict[str, object]) -> None:
     sys.argv[:] = ["-c", *args]
-    _set_path0(None)
+    _set_path0("")
     code = _compile(text, "<string>")
     try:
         exec(code, namespace)
@@ -87,11 +89,11 @@ def _code(text: str, args: list, namespace: dict) -> None:
         raise
 
 
-def _script(path: str, args: list, namespace: dict) -> int | None:
+def _script(path: str, args: list[str], namespace: dict[str, object]) -> int | None:
     import os
 
     sys.argv[:] = [path, *args]
-    absolute = path if path.startswith("/") else os.path.join(os.getcwd(), path)
+    absolute = os.path.join(_here(), path)
     if _is_importable(path):
         import runpy
 
@@ -122,7 +124,7 @@ def _script(path: str, args: list, namespace: dict) -> int | None:
     return None
 
 
-def _compile(source: str | bytes, path: str):
+def _compile(source: str | bytes, path: str) -> "CodeType":
     if sys.version_info >= (3, 15):
         return compile(source, path, "exec", dont_inherit=True, module="__main__")
     return compile(source, path, "exec", dont_inherit=True)
@@ -145,18 +147,22 @@ def _drop_path0() -> None:
         del sys.path[0]
 
 
-def _set_path0(entry: str | None) -> None:
-    """Makes `entry` the first of sys.path: "" stands for the current directory as ``-m`` has it
-    (an absolute path), None for it as ``-c`` has it (the empty string).
-    """
+def _set_path0(entry: str) -> None:
+    """Makes `entry` the first of sys.path, where the interpreter's options allow that."""
     if sys.flags.safe_path:
         return
-    if entry == "":
-        import os
-
-        entry = os.getcwd()
     _drop_path0()
-    sys.path.insert(0, entry or "")
+    sys.path.insert(0, entry)
+
+
+def _here() -> str:
+    """The current directory; empty if it has been removed."""
+    import os
+
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _hide_own_frames(error: BaseException) -> None:

@@ -29,7 +29,8 @@ _LOADING = (
 
 
 def kind_of(loader: object) -> str:
-    """"source", "sourceless", "extension", "namespace", "builtin", "frozen", "zip" or "other"."""
+    """Tells "source", "sourceless", "extension", "namespace", "builtin", "frozen", "zip" or "other"
+    from the loader that imported a module."""
     if loader is None or isinstance(loader, _external.NamespaceLoader):
         return "namespace"
     if loader is _bootstrap.BuiltinImporter:
@@ -63,16 +64,20 @@ def _loads_like(loader: object, base: type) -> bool:
     )
 
 
-def _imported(before: set) -> list:
-    """The records of all modules that are not in `before`."""
-    records = []
+def _imported(before: set[str]) -> list[tuple[object, ...]]:
+    """The records of all modules that are not in `before`, and of the program if it is a module."""
+    records: list[tuple[object, ...]] = []
     get_dict = type(sys).__dict__["__dict__"].__get__  # runs no code of lazy modules
     for name, module in list(sys.modules.items()):
         try:
-            if name in before or not isinstance(module, type(sys)):
+            if (name in before and name != "__main__") or not isinstance(module, type(sys)):
                 continue
             spec = get_dict(module).get("__spec__")
-            if type(spec) is not _bootstrap.ModuleSpec or spec.name != name:
+            if type(spec) is not _bootstrap.ModuleSpec:
+                continue
+            if name == "__main__":
+                name = spec.name  # of a module that is run as a program
+            if spec.name != name or name == "__main__":
                 continue
             kind = kind_of(spec.loader)
             if kind in ("builtin", "frozen") or name.partition(".")[0] == "tenure":
@@ -95,13 +100,15 @@ def _drive() -> None:
     if kind == "-m":
         import runpy as _  # as the interpreter itself does
     before = set(sys.modules)
-    imported = sys.modules
+    at_failure = None
     process = posix.getpid()
 
     def write_report(open=_io.open, ascii=ascii, getpid=posix.getpid) -> None:
         if getpid() != process:
             return  # a forked child
-        lines = [ascii(record) for record in _imported(before) if record[0] in imported]
+        # Showing a traceback imports a lot.
+        later = set() if at_failure is None else set(sys.modules) - at_failure
+        lines = [ascii(record) for record in _imported(before | later)]
         with open(report, "wb") as file:
             file.write("\n".join([*lines, "done\n"]).encode())  # needs no codec to be imported
 
@@ -117,7 +124,7 @@ def _drive() -> None:
     except SystemExit:
         raise
     except BaseException:
-        imported = set(sys.modules)  # showing the traceback imports more
+        at_failure = set(sys.modules)
         raise
     if status:
         sys.exit(status)

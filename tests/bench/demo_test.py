@@ -147,7 +147,7 @@ class Page(unittest.TestCase):
         self.assertNotIn("script", page.tags)
         self.assertNotIn("url(", text)
         self.assertIn("&lt;b&gt;output&lt;/b&gt; &amp; more", text)
-        self.assertIn("1.59 times faster", text)
+        self.assertIn("1.60 times faster", text)
 
     def test_chart_alone_is_xml(self):
         ElementTree.fromstring(demo_page.svg(result(), standalone=True))

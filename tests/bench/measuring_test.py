@@ -117,6 +117,19 @@ class Environment(unittest.TestCase):
         self.assertNotIn("PYTHONOPTIMIZE", with_image)
         self.assertEqual((with_image["PYTHONHASHSEED"], without["PYTHONHASHSEED"]), ("5", "random"))
 
+    def test_a_rebuilt_package_is_noticed(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        module = folder / "tenure" / "__init__.py"
+        module.parent.mkdir()
+        module.touch()
+        with (
+            unittest.mock.patch.object(context, "tenure_folder", lambda: folder),
+            context.Context(quiet()) as ctx,
+        ):
+            self.assertEqual(ctx.package_changed(), "")
+            module.write_text("x = 1")
+            self.assertIn("rebuilt", ctx.package_changed())
+
     def test_rounds(self):
         for options, rounds in (({}, 20), ({"quick": True}, 5), ({"runs": 7, "quick": True}, 7)):
             with context.Context(quiet(), **options) as ctx:
@@ -238,7 +251,8 @@ class Samples(unittest.TestCase):
         for path in sorted((bench_path.BENCH / "steady_pkg").glob("[a-z]*.py")):
             name = f"steady_pkg.{path.stem}"
             argv = context.python_argv(context.SAMPLES / "steady.py", "-", name, 20, 2)
-            result = child.run_json(argv, {"PYTHONPATH": str(bench_path.BENCH)})
+            env = {"PYTHONPATH": str(bench_path.BENCH), "PYTHONDONTWRITEBYTECODE": "1"}
+            result = child.run_json(argv, env)
             self.assertFalse(result["image"])
             self.assertGreater(result["ns"], 0)
             self.assertTrue(json.dumps(result))

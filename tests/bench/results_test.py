@@ -45,9 +45,17 @@ class Schema(unittest.TestCase):
             "x", "ms", "lower", "CPython", [1, 2, 9], {"p": [4, 6, 5]}, "interleaved"
         )
         self.assertEqual((made.tenure, made.peers, made.n), (2, {"p": 5}, 3))
-        self.assertEqual(made.speedup, {"p": 2.5})
+        self.assertEqual(made.speedup, {"p": 3})
         self.assertEqual(made.spread["tenure"], [1.5, 5.5])
         self.assertIn("speedup p", made.spread)
+
+    def test_rounds_of_a_busy_neighbour_do_not_move_the_speedup(self):
+        own, peer = [10, 10, 10, 30, 30], [20, 20, 20, 60, 60]
+        made = schema.make_row("x", "ms", "lower", "CPython", own, {"p": peer}, "m")
+        self.assertEqual(made.speedup, {"p": 2})
+        half_busy = [10, 10, 30, 30, 30], [20, 20, 20, 60, 60]
+        made = schema.make_row("x", "ms", "lower", "C", half_busy[0], {"p": half_busy[1]}, "m")
+        self.assertEqual(made.speedup, {"p": 2}, "though the medians are 30 and 20")
 
     def test_sides_of_different_length_are_refused(self):
         with self.assertRaises(ValueError):
@@ -121,7 +129,7 @@ class GoogleBenchmark(unittest.TestCase):
         (made,) = self.rows(*entries, mean)
         self.assertEqual((made.name, made.unit, made.n), ("calls/call/1", "ns", 3))
         self.assertEqual((made.tenure, made.peers), (12, {"nanobind 2.12": 24}))
-        self.assertEqual(made.speedup, {"nanobind 2.12": 2})
+        self.assertEqual(made.speedup, {"nanobind 2.12": 2.4})
         self.assertIn("3 repetitions; pinned", made.method)
         schema.dumps([made])
 

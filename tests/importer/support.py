@@ -225,7 +225,7 @@ class ImageFile:
         start = self["header_bytes"]
         return [
             struct.unpack_from(self.ENTRY, self.data, start + index * 32)
-            for index in range(self["directory_count"])
+            for index in range(min(self["directory_count"], 100))
         ]
 
     def set_entry(self, index: int, entry: Sequence[int]) -> None:
@@ -238,6 +238,10 @@ class ImageFile:
                 part = self.data[offset : offset + size]
                 return list(struct.iter_unpack(self.ENTRY, part))
         raise AssertionError("an image without an extent table")
+
+    def is_bulk(self, kind: int) -> bool:
+        """True for what is checked extent by extent, when it is used."""
+        return any(entry[0] == kind and entry[1] & self.BULK for entry in self.directory())
 
     def is_checked(self, position: int) -> bool:
         """False for the few bytes that stand between what is anything."""

@@ -75,7 +75,9 @@ class TraceTest(FolderTest):
 
     def test_module_as_a_program(self):
         self.write({"app/__init__.py": "", "app/__main__.py": "import helper\n", "helper.py": ""})
-        self.assertEqual(self.names(self.train("app", kind="-m")), ["app", "helper"])
+        records = self.train("app", kind="-m")
+        self.assertEqual(self.names(records), ["app.__main__", "app", "helper"])
+        self.assertEqual(records[0].origin, str(self.folder / "app" / "__main__.py"))
 
     def test_directory_as_a_program(self):
         self.write({"folder/__main__.py": "import beside\n", "folder/beside.py": ""})

@@ -1,0 +1,72 @@
+#include "tenure/core/abi/immortal.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "tenure/tests/support/python.h"
+
+namespace tenure::abi {
+namespace {
+
+using testing::evaluate;
+
+TEST(IsImmortal, SaysSoOfTheInterpretersOwn) {
+  for (const char* expression : {"None", "True", "...", "0", "256", "''", "'a'", "b''", "()", "int"}) {
+    const Strong object = evaluate(expression);
+    EXPECT_TRUE(is_immortal(object.get())) << expression;
+  }
+}
+
+TEST(IsImmortal, DoesNotSaySoOfOthers) {
+  for (const char* expression : {"10 ** 20", "'ab' * 50", "[]", "frozenset({1})", "object()"}) {
+    const Strong object = evaluate(expression);
+    EXPECT_FALSE(is_immortal(object.get())) << expression;
+  }
+}
+
+uint64_t count_of(PyObject* object) {
+  uint64_t count;
+  std::memcpy(&count, object, sizeof count);
+  return count;
+}
+
+TEST(MakeImmortal, FixesTheCount) {
+  for (const char* expression : {"frozenset({1000, 2000})", "slice(1, 2, 3)", "(1000, 2000)",
+                                 "10 ** 20", "2.5", "b'some bytes'"}) {
+    PyObject* object = evaluate(expression).release();
+    EXPECT_FALSE(is_immortal(object)) << expression;
+    make_immortal(object);
+    EXPECT_TRUE(is_immortal(object)) << expression;
+    const uint64_t before = count_of(object);
+    for (int i = 0; i < 10; ++i) Py_INCREF(object);
+    for (int i = 0; i < 100; ++i) Py_DECREF(object);
+    EXPECT_EQ(count_of(object), before) << expression;
+    const Strong same = evaluate(expression);
+    EXPECT_TRUE(testing::equal(object, same.get())) << expression;
+  }
+}
+
+TEST(MakeImmortal, TakesTheObjectOutOfTheCollectorsSight) {
+  for (const char* expression : {"frozenset({1000, 2000})", "slice(1, 2, 3)", "(1000, [])"}) {
+    PyObject* object = evaluate(expression).release();
+    make_immortal(object);
+    EXPECT_FALSE(PyObject_GC_IsTracked(object)) << expression;
+    PyGC_Collect();
+    EXPECT_GE(PyObject_Hash(object) == -1 ? (PyErr_Clear(), 0) : 0, 0);
+    EXPECT_TRUE(is_immortal(object)) << expression;
+  }
+}
+
+// An object that the collector had untracked by itself must not be untracked again.
+TEST(MakeImmortal, TakesUntrackedObjects) {
+  const Strong numbers = evaluate("(1000, 2000)");
+  PyGC_Collect();
+  PyObject* object = Py_NewRef(numbers.get());
+  make_immortal(object);
+  make_immortal(object);
+  EXPECT_TRUE(is_immortal(object));
+}
+
+}  // namespace
+}  // namespace tenure::abi

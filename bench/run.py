@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"\nIt must hold:\n\n{verdicts}")
     if notes:
         print("\n" * bool(rows) + "\n".join(notes))
-    if arguments.json:
+    if arguments.json and rows:
         schema.write_file(arguments.json, schema.dumps(rows))
         print(f"\nrows written to {arguments.json}")
     return 1 if failed else 0

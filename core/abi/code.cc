@@ -20,9 +20,9 @@ bool is_unused(PyObject* object) {
     PyErr_Clear();
     return false;
   }
-  const bool same = std::memcmp(reinterpret_cast<PyCodeObject*>(fresh)->co_code_adaptive,
-                                code->co_code_adaptive,
-                                static_cast<size_t>(Py_SIZE(object)) * kCodeUnitBytes) == 0;
+  const bool same =
+      std::memcmp(reinterpret_cast<PyCodeObject*>(fresh)->co_code_adaptive, code->co_code_adaptive,
+                  static_cast<size_t>(Py_SIZE(object)) * kCodeUnitBytes) == 0;
   Py_DECREF(fresh);
   return same;
 }

@@ -113,6 +113,9 @@ PyObject* follow_path(std::span<const std::byte> program, const std::string& nam
     object = next;
     if (in.failed() || object == nullptr) {
       Py_XDECREF(held);
+      const bool is_lookup = PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_Exception) &&
+                             !PyErr_ExceptionMatches(PyExc_MemoryError);
+      if (is_lookup) PyErr_Clear();  // a name that is none, or of nothing here
       if (PyErr_Occurred()) {
         problem.refuse_with_python_error(name);
       } else {

@@ -56,8 +56,8 @@ enum class Kind : uint32_t {
   kTextSegment = 65,    // strings that are no identifiers: written when somebody hashes one
   kStringSegment = 66,  // identifiers: written once, when their group is interned
   kTupleSegment = 67,   // tuples: not written unless hashed
-  kBodySegment = 68,    // code that runs once, at import: written then
-  kCodeSegment = 69,    // code of functions: written when first called
+  kBodySegment = 68,    // code that runs at import, or ran in training: written then
+  kCodeSegment = 69,    // code of other functions: written when first called
   // The same, but of objects with slots that preparing is expected to replace, because they name
   // strings that the interpreter has before the image is loaded, or what actions make.
   kReplacedTupleSegment = 70,

@@ -25,7 +25,8 @@ void put(std::string& key, const Target& target) {
   put(key, target.index);
 }
 
-Kind segment_of(PyObject* object, const abi::Shape& shape, bool replaced) {
+// `runs` is asked of code only, `replaced` of objects with references.
+Kind segment_of(const abi::Shape& shape, bool runs, bool replaced) {
   switch (shape.id) {
     case abi::ShapeId::kStrAscii:
     case abi::ShapeId::kStrCompact:
@@ -33,7 +34,7 @@ Kind segment_of(PyObject* object, const abi::Shape& shape, bool replaced) {
     case abi::ShapeId::kTuple:
       return replaced ? Kind::kReplacedTupleSegment : Kind::kTupleSegment;
     case abi::ShapeId::kCode:
-      if (abi::runs_once(object)) return Kind::kBodySegment;
+      if (runs) return Kind::kBodySegment;
       return replaced ? Kind::kReplacedCodeSegment : Kind::kCodeSegment;
     default:
       return Kind::kConstSegment;
@@ -79,7 +80,8 @@ bool is_label(const abi::Shape& shape, size_t index) {
 
 }  // namespace
 
-Graph::Graph(PyObject* familiar) : familiar_(Py_XNewRef(familiar)) {
+Graph::Graph(PyObject* familiar, PyObject* ran)
+    : familiar_(Py_XNewRef(familiar)), ran_(Py_XNewRef(ran)) {
   auto well_known = [this](abi::WellKnown id) {
     PyObject* object = abi::well_known(id);
     const abi::Singleton singleton{abi::Singleton::Kind::kWellKnown, static_cast<int64_t>(id)};
@@ -270,10 +272,20 @@ Target Graph::add_node(PyObject* object, const abi::Shape& shape,
     node.familiar = PySet_Contains(familiar_.get(), object) > 0;
     PyErr_Clear();
   }
-  node.segment = segment_of(object, shape, expects_replacement(targets));
+  const bool runs = shape.id == abi::ShapeId::kCode && expects_run(object);
+  node.segment = segment_of(shape, runs, expects_replacement(targets));
   nodes_.push_back(node);
   edges_.insert(edges_.end(), targets.begin(), targets.end());
   return {Target::Kind::kNode, static_cast<uint32_t>(nodes_.size() - 1)};
+}
+
+bool Graph::expects_run(PyObject* code) const {
+  if (abi::runs_once(code)) return true;
+  if (!ran_) return false;
+  const Strong address = PyLong_FromVoidPtr(code);
+  const bool found = address && PySet_Contains(ran_.get(), address.get()) > 0;
+  PyErr_Clear();
+  return found;
 }
 
 bool Graph::expects_replacement(const std::vector<Target>& targets) const {

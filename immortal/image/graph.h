@@ -81,8 +81,9 @@ class Graph {
   static constexpr uint32_t kNone = ~uint32_t{0};
 
   // `familiar` are strings that the interpreter is expected to have interned before the image is
-  // loaded: a set of str. It decides where objects stand, not what they are; null: none.
-  explicit Graph(PyObject* familiar);
+  // loaded, a set of str; `ran` are functions that are expected to run, a set of the addresses of
+  // their code objects as int. They decide where objects stand, not what they are; null: none.
+  explicit Graph(PyObject* familiar, PyObject* ran = nullptr);
 
   // Adds a module as the next group. False with `problem` if it refers to something an image cannot
   // hold; the graph is of no use then. Borrows everything; keeps references of its own.
@@ -122,6 +123,7 @@ class Graph {
   bool find(PyObject* object, Target& target);
   Target leaf(PyObject* object, const abi::Shape& shape);
   Target add_node(PyObject* object, const abi::Shape& shape, const std::vector<Target>& targets);
+  bool expects_run(PyObject* code) const;
   bool expects_replacement(const std::vector<Target>& targets) const;
   Target add_external(std::string program, PyObject* object);
   void use(uint32_t node);
@@ -137,6 +139,7 @@ class Graph {
   std::vector<Strong> kept_;
   std::vector<Frame> frames_;
   Strong familiar_;
+  Strong ran_;
   uint32_t group_ = kCommonGroup;
   uint32_t none_ = 0;
   uint32_t types_[abi::kShapeIdEnd] = {};

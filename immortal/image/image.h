@@ -86,6 +86,9 @@ class Image {
   // What is done next for a group. Each can be repeated if it fails for want of memory, but moving.
   enum class Step : uint8_t { kCheck, kMove, kIntern, kAct, kReady, kRefused };
 
+  // What became of an identifier.
+  enum class Seen : uint8_t { kUnseen, kOwn, kReplaced };
+
   class Preparation;
 
   Image() = default;
@@ -100,9 +103,8 @@ class Image {
   PyObject* intern_table_ = nullptr;  // see abi::find_intern_table(); borrowed
   std::vector<uint64_t> addresses_;   // of externals; empty while all are where the file says
   std::vector<Step> steps_;           // of groups
-  std::unordered_map<uint32_t, Problem> refused_;  // why, by group
-  std::vector<uint8_t>
-      own_strings_;  // of identifiers, by place: whether they are interned; last: no
+  std::unordered_map<uint32_t, Problem> refused_;         // why, by group
+  std::vector<Seen> seen_;                                // of identifiers, by place, and one more
   std::unordered_map<uint32_t, PyObject*> replacements_;  // by StringUse::string; immortal
   std::vector<PyObject*> rebuilt_;                        // by actions; immortal
   Stats stats_;

@@ -78,11 +78,15 @@ void Image::Preparation::expect_writes() {
   }
 }
 
-uint64_t* Image::Preparation::slot(uint64_t number) const {
+bool Image::Preparation::holds_slot(const Range& range, uint64_t number) {
   const uint64_t offset = number * kSlotBytes;
+  return offset >= range.begin && offset < range.end && range.end - offset >= kSlotBytes;
+}
+
+uint64_t* Image::Preparation::slot(uint64_t number) const {
   for (const Range& range : segments_) {
-    if (offset >= range.begin && offset < range.end && range.end - offset >= kSlotBytes) {
-      return reinterpret_cast<uint64_t*>(base_ + offset);
+    if (holds_slot(range, number)) {
+      return reinterpret_cast<uint64_t*>(base_ + number * kSlotBytes);
     }
   }
   return nullptr;
@@ -149,23 +153,19 @@ bool Image::Preparation::move_code_versions(Problem& problem) {
   });
 }
 
-// A string's place in own_strings_; one past the end if there is no str that could have one.
-size_t Image::Preparation::own_index(uint32_t string) const {
+// A string's entry in seen_; the last one, which stays kUnseen, if there is no str that could have
+// one.
+Image::Seen& Image::Preparation::seen(uint32_t string) const {
   const uint64_t offset = uint64_t{string} * kSlotBytes;
-  const size_t end = image_.own_strings_.size() - 1;
-  if (offset < strings_.begin) return end;
-  return std::min<size_t>((offset - strings_.begin) / abi::kObjectAlignment, end);
-}
-
-// True if an earlier group had the str interned and it became the interpreter's own: the common
-// case, for which neither the str nor its slots are touched.
-bool Image::Preparation::is_known_own(uint32_t string) const {
-  return image_.own_strings_[own_index(string)];
+  const size_t last = image_.seen_.size() - 1;
+  const size_t index =
+      offset < strings_.begin ? last : (offset - strings_.begin) / abi::kObjectAlignment;
+  return image_.seen_[std::min(index, last)];
 }
 
 bool Image::Preparation::intern(Problem& problem) {
-  if (image_.own_strings_.empty()) {
-    image_.own_strings_.resize((strings_.end - strings_.begin) / abi::kObjectAlignment + 2);
+  if (image_.seen_.empty()) {
+    image_.seen_.resize((strings_.end - strings_.begin) / abi::kObjectAlignment + 2);
   }
   const auto uses = view_.table_part<StringUse>(group_, Kind::kStringUses);
   const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
@@ -174,22 +174,34 @@ bool Image::Preparation::intern(Problem& problem) {
   for (const StringUse& use : uses) {
     const size_t count = use.slot_count & ~kIdentifier;
     const bool identifier = (use.slot_count & kIdentifier) != 0;
-    const size_t first_slot = next_slot;
-    if (count > slots.size() - first_slot) {
+    if (count > slots.size() - next_slot) {
       return problem.refuse(view_.group_name(group_), "uses more string slots than it has");
     }
+    const auto own_slots = slots.subspan(next_slot, count);
     next_slot += count;
-    if (identifier ? is_known_own(use.string) : !every_string) continue;
+    // By far the most uses: an earlier group had the str interned. Neither it nor its slots are
+    // touched.
+    if (identifier ? seen(use.string) == Seen::kOwn : !every_string) continue;
     PyObject* str = canonical(use.string, identifier, problem);
     if (str == nullptr) return false;
     if (str == image_.object(uint64_t{use.string} * kSlotBytes)) continue;
-    for (size_t i = first_slot; i < next_slot; ++i) {
-      uint64_t* pointer = slot(slots[i]);
-      if (pointer == nullptr) return refuse_slot("string slots", slots[i], problem);
-      *pointer = reinterpret_cast<uint64_t>(str);
-      ++image_.stats_.slots_replaced;
-    }
+    if (!replace(own_slots, str, problem)) return false;
   }
+  return true;
+}
+
+bool Image::Preparation::replace(std::span<const uint32_t> slots, PyObject* str, Problem& problem) {
+  // The slots of a string are in order, so one after the other mostly lies in the same segment.
+  const Range* range = segments_.data();
+  for (const uint32_t number : slots) {
+    if (!holds_slot(*range, number)) {
+      range = std::find_if(segments_.begin(), segments_.end(),
+                           [number](const Range& one) { return holds_slot(one, number); });
+      if (range == segments_.end()) return refuse_slot("string slots", number, problem);
+    }
+    *reinterpret_cast<PyObject**>(base_ + uint64_t{number} * kSlotBytes) = str;
+  }
+  image_.stats_.slots_replaced += slots.size();
   return true;
 }
 
@@ -209,6 +221,12 @@ const abi::Shape* Image::Preparation::str_shape(PyObject* str, uint64_t offset,
 }
 
 PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Problem& problem) {
+  // Of strings that are no identifiers there is no record in seen_; only debug builds get here
+  // with them.
+  if (!identifier || seen(string) == Seen::kReplaced) {
+    const auto found = image_.replacements_.find(string);
+    if (found != image_.replacements_.end()) return found->second;
+  }
   const uint64_t offset = uint64_t{string} * kSlotBytes;
   PyObject* str = image_.object(offset);
   if (str_shape(str, offset, identifier) == nullptr) {
@@ -216,20 +234,19 @@ PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Proble
                    "names a string where there is none, at offset " + std::to_string(offset));
     return nullptr;
   }
-  if (const auto found = image_.replacements_.find(string); found != image_.replacements_.end()) {
-    return found->second;
-  }
   if (abi::is_interned_here(str)) return str;
   PyObject* canonical = abi::intern_unused(str, image_.intern_table_);
   if (canonical == nullptr) {
     problem.refuse_with_python_error(view_.group_name(group_));
-  } else if (canonical == str) {
+    return nullptr;
+  }
+  if (canonical == str) {
     ++image_.stats_.strings_interned;
-    if (identifier) image_.own_strings_[own_index(string)] = true;
   } else {
     image_.replacements_.emplace(string, canonical);
     ++image_.stats_.strings_replaced;
   }
+  if (identifier) seen(string) = canonical == str ? Seen::kOwn : Seen::kReplaced;
   return canonical;
 }
 

@@ -38,8 +38,9 @@ class Image::Preparation {
   PyObject* rebuild(const ActionEntry& action, Problem& problem);
 
   bool is_moving() const;
-  size_t own_index(uint32_t string) const;
-  bool is_known_own(uint32_t string) const;
+  Seen& seen(uint32_t string) const;
+  bool replace(std::span<const uint32_t> slots, PyObject* str, Problem& problem);
+  static bool holds_slot(const Range& range, uint64_t number);
   static bool in_range(const Range& range, uint64_t offset);
   const abi::Shape* str_shape(PyObject* str, uint64_t offset, bool identifier) const;
   bool is_tuple(PyObject* object, uint64_t offset) const;

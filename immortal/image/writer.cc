@@ -245,8 +245,8 @@ void Writer::write_names() {
   for (const Graph::Module* module : modules) {
     ModuleEntry entry{};
     entry.name = text(module->name);
-    const Strong origin = PyUnicode_AsEncodedString(graph_.nodes()[module->origin].object, "utf-8",
-                                                    "surrogatepass");
+    const Strong origin =
+        PyUnicode_AsEncodedString(graph_.nodes()[module->origin].object, "utf-8", "surrogatepass");
     if (!origin) PyErr_Clear();
     entry.origin = text(origin ? std::string(PyBytes_AS_STRING(origin.get()),
                                              static_cast<size_t>(PyBytes_GET_SIZE(origin.get())))

@@ -69,13 +69,12 @@ PyObject* get_source(PyObject* self, PyTypeObject* defining_class, PyObject* con
   if (!path) return nullptr;
   Strong suffix = PyUnicode_FromString(".pyc");
   if (!suffix) return nullptr;
-  const Py_ssize_t sourceless =
-      PyUnicode_Tailmatch(path.get(), suffix.get(), 0, PY_SSIZE_T_MAX, 1);
+  const Py_ssize_t sourceless = PyUnicode_Tailmatch(path.get(), suffix.get(), 0, PY_SSIZE_T_MAX, 1);
   if (sourceless < 0) return nullptr;
   if (sourceless) Py_RETURN_NONE;
-  Strong super = PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type),
-                                              reinterpret_cast<PyObject*>(defining_class), self,
-                                              nullptr);
+  Strong super =
+      PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type),
+                                   reinterpret_cast<PyObject*>(defining_class), self, nullptr);
   if (!super) return nullptr;
   return PyObject_CallMethod(super.get(), "get_source", "O", args[0]);
 }

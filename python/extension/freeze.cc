@@ -68,14 +68,15 @@ bool report(PyObject* progress, Py_ssize_t done, Py_ssize_t total) {
 }  // namespace
 
 PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
-  static const char* const names[] = {"path", "modules", "progress", "familiar", nullptr};
+  static const char* const names[] = {"path", "modules", "progress", "familiar", "ran", nullptr};
   PyObject* path_object = nullptr;
   PyObject* given = nullptr;
   PyObject* progress = Py_None;
   PyObject* familiar = Py_None;
+  PyObject* ran = Py_None;
   std::string path;
-  if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|OO:write_image", const_cast<char**>(names),
-                                   &path_object, &given, &progress, &familiar) ||
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|OOO:write_image", const_cast<char**>(names),
+                                   &path_object, &given, &progress, &familiar, &ran) ||
       !to_path(path_object, path)) {
     return nullptr;
   }
@@ -87,7 +88,11 @@ PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
     PyErr_Format(PyExc_TypeError, "familiar must be a set of str or None, not %T", familiar);
     return nullptr;
   }
-  image::Graph graph(familiar == Py_None ? nullptr : familiar);
+  if (ran != Py_None && !PyAnySet_Check(ran)) {
+    PyErr_Format(PyExc_TypeError, "ran must be a set of int or None, not %T", ran);
+    return nullptr;
+  }
+  image::Graph graph(familiar == Py_None ? nullptr : familiar, ran == Py_None ? nullptr : ran);
   image::Problem problem;
   std::unordered_set<std::string> seen;
   for (Py_ssize_t i = 0; i < total; ++i) {

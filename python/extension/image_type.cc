@@ -26,8 +26,7 @@ PyObject* get_modules(PyObject* self, void*) {
   Py_ssize_t next = 0;
   for (const image::ModuleEntry& module : view.modules()) {
     const std::string_view name = view.text(module.name);
-    PyObject* str =
-        PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()), "replace");
+    PyObject* str = text_object(name);
     if (str == nullptr) return nullptr;
     PyTuple_SET_ITEM(names.value(), next++, str);
   }

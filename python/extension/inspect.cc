@@ -24,10 +24,6 @@ std::string hex(const uint8_t* bytes, size_t count) {
   return text;
 }
 
-PyObject* text_object(std::string_view text) {
-  return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
-}
-
 // Appends a new reference and takes it over. False with a Python error.
 bool append(PyObject* list, PyObject* item) {
   const Result<> owner = item;

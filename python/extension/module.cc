@@ -19,6 +19,14 @@ bool to_path(PyObject* object, std::string& path) {
   return true;
 }
 
+PyObject* text_object(std::string_view text) {
+  const auto bytes = static_cast<Py_ssize_t>(text.size());
+  PyObject* str = PyUnicode_DecodeUTF8(text.data(), bytes, "surrogatepass");
+  if (str != nullptr || !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) return str;
+  PyErr_Clear();
+  return PyUnicode_DecodeUTF8(text.data(), bytes, "replace");
+}
+
 namespace {
 
 PyObject* checksum(PyObject*, PyObject* data) {
@@ -44,13 +52,14 @@ PyMethodDef methods[] = {
      "returns the same one. Raises ImageError if the file is not an image that this interpreter\n"
      "can use; then nothing is loaded. An image is code: load only what you would run."},
     {"write_image", with_keywords(write_image), METH_VARARGS | METH_KEYWORDS,
-     "write_image($module, path, modules, progress=None, familiar=None)\n--\n\n"
+     "write_image($module, path, modules, progress=None, familiar=None, ran=None)\n--\n\n"
      "Write modules into an image file, which appears complete or not at all.\n\n"
      "modules: a list of tuples (name: str, code: CodeType, is_package: bool, origin: str,\n"
      "cached: str | None, source_bytes: int, source_checksum: int). The code must never have run.\n"
      "progress: called as progress(done, total), in modules. familiar: a set of str, those that\n"
      "the interpreter has interned before it loads an image; objects that name them are kept\n"
-     "together, because their slots are written at load. Returns a dict of counts. Raises\n"
+     "together, because their slots are written at load. ran: a set of int, the ids of code\n"
+     "objects that are expected to run soon after loading. Returns a dict of counts. Raises\n"
      "TypeError naming an object that an image cannot hold, ValueError for two modules of one\n"
      "name, OSError if the file cannot be written."},
     {"inspect", inspect, METH_O,

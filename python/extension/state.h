@@ -3,6 +3,7 @@
 #define TENURE_PYTHON_EXTENSION_STATE_H_
 
 #include <string>
+#include <string_view>
 
 #include "tenure/core/abi/python.h"
 #include "tenure/immortal/importer/importer.h"
@@ -20,6 +21,10 @@ State& state_of(PyObject* module);
 
 // A path argument: str, bytes or os.PathLike. False with a Python error.
 [[nodiscard]] bool to_path(PyObject* object, std::string& path);
+
+// A str from the text of an image: UTF-8 in which a path may have lone surrogates, and anything at
+// all if the image was not written by us. New reference; null if memory ran out.
+PyObject* text_object(std::string_view text);
 
 // Methods of the module; see module.cc for what they take.
 PyObject* load(PyObject* module, PyObject* args, PyObject* keywords);

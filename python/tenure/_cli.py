@@ -122,7 +122,7 @@ class _Run(argparse.Action):
 
 def _freeze(arguments: argparse.Namespace) -> int:
     from ._collect import CollectError, Collector, TrainingError
-    from ._familiar import familiar_strings
+    from ._hints import familiar_strings, functions_that_ran
     from ._progress import Progress
 
     start = time.perf_counter()
@@ -130,9 +130,11 @@ def _freeze(arguments: argparse.Namespace) -> int:
         raise _UserError("say what to freeze: packages, or a training run (--trace, -c or -m)")
     _check_output(arguments.output)
     collector = Collector(arguments.errors)
+    ran: set[tuple[str, int, str]] = set()
     try:
         for kind, target in arguments.runs:
-            _add_training(collector, kind, target, arguments)
+            training = _add_training(collector, kind, target, arguments)
+            ran |= training.ran
         for name in arguments.packages:
             collector.add_name(name)
         with Progress("reading modules") as progress:
@@ -148,8 +150,14 @@ def _freeze(arguments: argparse.Namespace) -> int:
         raise _UserError("there is nothing to freeze, so no image was written")
     try:
         with Progress("writing the image") as progress:
-            familiar = familiar_strings(module.code for module in modules)
-            write_image(arguments.output, [tuple(module) for module in modules], progress, familiar)
+            codes = [module.code for module in modules]
+            write_image(
+                arguments.output,
+                [tuple(module) for module in modules],
+                progress,
+                familiar_strings(codes),
+                functions_that_ran(codes, ran),
+            )
     except (TypeError, ValueError) as error:
         raise _UserError(f"an image cannot hold this: {error}") from None
     except OSError as error:
@@ -163,12 +171,13 @@ def _freeze(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _add_training(collector: Any, kind: str, target: str, arguments: argparse.Namespace) -> None:
+def _add_training(collector: Any, kind: str, target: str, arguments: argparse.Namespace) -> Any:
     from ._collect import TrainingError, train
 
     what = f"{kind} {target}" if kind else target
     print(f"running {what} to see what it imports", file=sys.stderr)
-    records, end = train(kind, target, arguments.args)
+    training = train(kind, target, arguments.args)
+    end = training.end
     if end is not None:
         if arguments.errors == "stop":
             raise TrainingError(
@@ -176,7 +185,8 @@ def _add_training(collector: Any, kind: str, target: str, arguments: argparse.Na
                 "(fix it, or use --errors skip to freeze what it has imported until then)"
             )
         print(f"the training run {end}; going on with what it has imported", file=sys.stderr)
-    collector.add_traced(records)
+    collector.add_traced(training.records)
+    return training
 
 
 def _check_output(path: str) -> None:

@@ -224,7 +224,16 @@ class Collector:
         return record, None if below is None else list(below)
 
 
-def train(kind: str, target: str, args: Sequence[str]) -> tuple[list[Record], str | None]:
+class Training(NamedTuple):
+    """What a training run told: the modules it imported, how it ended if it failed, and the
+    functions that ran, each as (filename, line, qualified name)."""
+
+    records: list[Record]
+    end: str | None
+    ran: set[tuple[str, int, str]]
+
+
+def train(kind: str, target: str, args: Sequence[str]) -> Training:
     """Runs the user's program in a child process and tells what it imported.
 
     kind is "" for a script, "-c" for code, "-m" for a module. The child has this interpreter's
@@ -232,8 +241,7 @@ def train(kind: str, target: str, args: Sequence[str]) -> tuple[list[Record], st
     sys.modules: a module stands behind those that it imports itself. Modules that the interpreter
     imports on its own at its start are left out: they are there before an image can be loaded.
 
-    Returns the records and, if the program failed, how it ended. Raises TrainingError if there is
-    nothing to go by.
+    Raises TrainingError if there is nothing to go by.
     """
     if not kind and not os.path.exists(target):
         raise TrainingError(f"{target}: there is no such file to run")
@@ -257,7 +265,9 @@ def train(kind: str, target: str, args: Sequence[str]) -> tuple[list[Record], st
         if lines[-1:] != ["done"]:
             how = end or "ended without running the interpreter's exit handlers"
             raise TrainingError(f"the training run {how}: what it imported is not known")
-        return [Record(*ast.literal_eval(line)) for line in lines[:-1]], end
+        told = [ast.literal_eval(line) for line in lines[:-1]]
+        records = [Record(*one) for one in told if len(one) == len(Record._fields)]
+        return Training(records, end, {one for one in told if len(one) == 3})
 
 
 def _wait(child: subprocess.Popen[bytes]) -> int:

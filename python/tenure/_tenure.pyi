@@ -61,6 +61,7 @@ def write_image(
     modules: Sequence[tuple[str, CodeType, bool, str, str | None, int, int]],
     progress: Callable[[int, int], object] | None = None,
     familiar: Set[str] | None = None,
+    ran: set[int] | None = None,
 ) -> dict[str, Any]:
     """Writes an image of modules, each (name, code, is_package, origin, cached, size of the source
     in bytes, checksum of the source). Code must be fresh: never executed. Equal input gives equal

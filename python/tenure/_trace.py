@@ -5,7 +5,8 @@ must not import anything that the program might: only what is built into the int
 collector uses kind_of() and reads the report.
 
 The report is a text file of one Python literal a line: (name, kind, origin, cached, is_package,
-loader), in the order in which the imports ended, and at the end the line "done".
+loader), in the order in which the imports ended; then (filename, line, qualified name) for each
+function that ran; and at the end the line "done".
 """
 
 import sys
@@ -14,6 +15,9 @@ import _frozen_importlib as _bootstrap
 import _frozen_importlib_external as _external
 
 _DRIVER = "__tenure_trace__"
+
+# Not one of the numbers that debuggers, coverage tools, profilers and optimizers are told to use.
+_TOOL = 4
 
 # What a loader may not change if its modules are to be frozen instead of loaded by it.
 _LOADING = (
@@ -90,6 +94,26 @@ def _imported(before: set[str]) -> list[tuple[object, ...]]:
     return records
 
 
+def _watch_functions() -> set[tuple[str, int, str]]:
+    """The functions that run from now on; costs each of them one call of ours. Empty for ever if
+    the interpreter's monitoring tools are all in use."""
+    ran: set[tuple[str, int, str]] = set()
+    monitoring = sys.monitoring
+
+    def started(code, offset, add=ran.add, disable=monitoring.DISABLE):
+        if code.co_flags & 1:  # CO_OPTIMIZED: not the body of a module or class
+            add((code.co_filename, code.co_firstlineno, code.co_qualname))
+        return disable
+
+    try:
+        monitoring.use_tool_id(_TOOL, "tenure")
+    except ValueError:
+        return ran
+    monitoring.register_callback(_TOOL, monitoring.events.PY_START, started)
+    monitoring.set_events(_TOOL, monitoring.events.PY_START)
+    return ran
+
+
 def _drive() -> None:
     """Runs the program that sys.argv names: [this file, report, runner, kind, target, ARGS]."""
     import _io
@@ -101,6 +125,7 @@ def _drive() -> None:
         import runpy as _  # as the interpreter itself does
     before = set(sys.modules)
     at_failure = None
+    ran: set[tuple[str, int, str]] = set()
     process = posix.getpid()
 
     def write_report(open=_io.open, ascii=ascii, getpid=posix.getpid) -> None:
@@ -109,6 +134,7 @@ def _drive() -> None:
         # Showing a traceback imports a lot.
         later = set() if at_failure is None else set(sys.modules) - at_failure
         lines = [ascii(record) for record in _imported(before | later)]
+        lines += [ascii(function) for function in sorted(ran)]
         with open(report, "wb") as file:
             file.write("\n".join([*lines, "done\n"]).encode())  # needs no codec to be imported
 
@@ -119,6 +145,7 @@ def _drive() -> None:
         code = compile(file.read(), runner, "exec", dont_inherit=True)
     namespace = {"__name__": _DRIVER, "__file__": runner}
     exec(code, namespace)
+    ran = _watch_functions()
     try:
         status = namespace["run"](kind, target, args)
     except SystemExit:

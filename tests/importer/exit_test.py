@@ -195,7 +195,7 @@ class LeakTest(ImportTest):
                 after = total(), sys.getallocatedblocks()
                 least = [min(x, (a - b) / turns) for x, a, b in zip(least, after, before)]
             return least
-        def check(name, work, turns=20):
+        def check(name, work, turns=60):
             grown = grows(work, turns)
             if max(grown) > 0.5:
                 print(name, grown)
@@ -208,7 +208,7 @@ class LeakTest(ImportTest):
         from tenure import _tenure
         from tenure._collect import Collector
         image = tenure.load("image.tenure")
-        good = open("image.tenure", "rb").read()
+        with open("image.tenure", "rb") as file: good = file.read()
         for name, data in {"empty": b"", "short": good[:5000], "header": b"x" + good[1:],
                 "table": good[:-5000] + bytes(5000), "code": good[:9000] + b"\\1" * 64 + good[9064:]}.items():
             with open(name, "wb") as file: file.write(data)

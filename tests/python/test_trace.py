@@ -23,7 +23,7 @@ class TraceTest(FolderTest):
         os.environ["PYTHONPATH"] = os.pathsep.join([str(self.folder), path])
 
     def train(self, code: str, *args: str, kind: str = "-c") -> list[Record]:
-        records, end = train(kind, code, args)
+        records, end, _ = train(kind, code, args)
         self.assertIsNone(end)
         return records
 
@@ -106,7 +106,7 @@ class TraceTest(FolderTest):
             ("raise BaseException", 1),
         ):
             with self.subTest(code):
-                records, end = train("-c", f"import sys, before\nsys.stderr = None\n{code}\n", [])
+                records, end, _ = train("-c", f"import sys, before\nsys.stderr = None\n{code}\n", [])
                 self.assertEqual(end, f"ended with exit code {status}")
                 self.assertEqual(self.names(records)[:1], ["before"])
 

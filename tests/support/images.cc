@@ -47,7 +47,7 @@ const std::vector<Source>& sample_sources() {
       {"first",
        R"(
 """Something of everything an image can hold."""
-numbers = (0, 1, 255, 257, -6, 10 ** 40, -(10 ** 25), 0.5, -0.0, 0.0, 2.5j, True, None, ...)
+numbers = (0, 1, 255, 257, -6, 10 ** 30, -(10 ** 25), 0.5, -0.0, 0.0, 2.5j, True, None, ...)
 texts = ('', 'a', 'identifier', 'not an identifier', '\xe9t\xe9', '\u20ac uro', '\U0001f40d')
 raw = (b'', b'x', b'some bytes', b'\0' * 100)
 nested = ((), ((1000, (2000, (3000,))), 'shared text of both'))
@@ -81,7 +81,7 @@ async def waits(source):
        true},
       {"second.part", R"(
 def shared(value, word='shared text of both'):
-    return (value, word, 10 ** 40, 123456.789, b'some bytes')
+    return (value, word, 10 ** 30, 123456.789, b'some bytes')
 
 def total(count):
     result = 0

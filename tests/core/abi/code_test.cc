@@ -48,6 +48,24 @@ TEST(IsUnused, IsTrueOfCodeThatWasLookedInto) {
   EXPECT_TRUE(is_unused(module.get()));
 }
 
+// The interpreter keeps addresses in the bytecode of what it has run.
+TEST(IsUnused, IsFalseOfCodeThatHasRun) {
+  const Strong module = compile("total = 0\nfor step in range(1000): total += step\n");
+  EXPECT_TRUE(is_unused(module.get()));
+  const Strong globals = testing::run("");
+  const Strong result = PyEval_EvalCode(module.get(), globals.get(), globals.get());
+  ASSERT_TRUE(result);
+  EXPECT_FALSE(is_unused(module.get()));
+  const Strong names = testing::run("def f(): return len(()) + 1\nfor each in range(1000): f()\n");
+  const Strong code = testing::attribute(PyDict_GetItemString(names.get(), "f"), "__code__");
+  EXPECT_FALSE(is_unused(code.get()));
+}
+
+TEST(IsUnused, LeaksNothing) {
+  const Strong module = compile("def f(): return 1\n");
+  testing::expect_no_leak([&module] { is_unused(module.get()); });
+}
+
 TEST(IsUnused, IsFalseOfCodeThatIsWatched) {
   const Strong names = testing::run(R"(
 def f():

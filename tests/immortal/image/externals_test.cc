@@ -104,13 +104,25 @@ TEST(FollowPath, SaysWhatThisInterpreterDoesNotHave) {
   EXPECT_EQ(result(op(PathOp::kItem, "of nothing")), kAbsent);
 }
 
-TEST(FollowPath, LeavesPythonsErrorsToPython) {
-  EXPECT_EQ(result(op(PathOp::kModule, "no_such_module")), "ModuleNotFoundError");
-  EXPECT_EQ(result(op(PathOp::kModule, "sys") + op(PathOp::kAttribute, "absent")), "AttributeError");
+TEST(FollowPath, SaysWhatAPathDoesNotLeadTo) {
+  EXPECT_EQ(result(op(PathOp::kModule, "no_such_module")), kAbsent);
+  EXPECT_EQ(result(op(PathOp::kModule, "sys") + op(PathOp::kAttribute, "absent")), kAbsent);
   EXPECT_EQ(result(op(PathOp::kModule, "sys") + op(PathOp::kAttribute, "modules") +
                    op(PathOp::kItem, "absent")),
-            "KeyError");
-  EXPECT_EQ(result(op(PathOp::kInterned, "\xff")), "UnicodeDecodeError");
+            kAbsent);
+  EXPECT_EQ(result(op(PathOp::kInterned, "\xff")), kAbsent);
+}
+
+TEST(FollowPath, LeavesWantOfMemoryToPython) {
+  Problem problem;
+  PyObject* object;
+  {
+    const testing::FailingMemory none(0);
+    object = follow(op(PathOp::kInterned, "there is no memory for this"), problem);
+  }
+  EXPECT_EQ(object, nullptr);
+  EXPECT_TRUE(problem.python_error);
+  EXPECT_EQ(testing::take_error(), "MemoryError");
 }
 
 TEST(FollowPath, RefusesOperationsItDoesNotKnow) {

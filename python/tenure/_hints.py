@@ -1,8 +1,9 @@
-"""Which strings an interpreter has interned before it loads an image.
+"""What the writer is told about how an image will be used.
 
-Objects that name such a string are written to when they are loaded, because the interpreter's own
-copy wins. Knowing them lets the writer keep these objects together and the rest unwritten. Only the
-order of objects in the file depends on the answer.
+Two kinds of objects are written to soon after loading: those that name a string which the
+interpreter has interned before, because its own copy wins, and the code of functions that run.
+Knowing them lets the writer keep them together and the rest unwritten. Only the order of objects in
+the file depends on these hints.
 """
 
 from __future__ import annotations
@@ -52,3 +53,15 @@ def familiar_strings(codes: Iterable[CodeType]) -> set[str]:
     except (OSError, subprocess.SubprocessError):
         return set()
     return set(child.stdout.decode("utf-8", "surrogatepass").split("\n"))
+
+
+def functions_that_ran(codes: Iterable[CodeType], ran: set[tuple[str, int, str]]) -> set[int]:
+    """The ids of those code objects, nested in `codes`, that `ran` names."""
+    found: set[int] = set()
+    waiting = list(codes) if ran else []
+    while waiting:
+        code = waiting.pop()
+        if (code.co_filename, code.co_firstlineno, code.co_qualname) in ran:
+            found.add(id(code))
+        waiting.extend(const for const in code.co_consts if isinstance(const, CodeType))
+    return found

@@ -58,6 +58,19 @@ int find_binary(dl_phdr_info* info, size_t, void* argument) {
   return 1;
 }
 
+// sys.flags.optimize; 0 if somebody has taken it away.
+uint32_t optimization_level() {
+  PyObject* flags = PySys_GetObject("flags");
+  PyObject* level = flags != nullptr ? PyObject_GetAttrString(flags, "optimize") : nullptr;
+  const long value = level != nullptr ? PyLong_AsLong(level) : 0;
+  Py_XDECREF(level);
+  if (PyErr_Occurred()) {
+    PyErr_Clear();
+    return 0;
+  }
+  return static_cast<uint32_t>(value);
+}
+
 Identity find_identity() {
   Identity identity{};
   identity.python_version = static_cast<uint32_t>(Py_Version);
@@ -68,6 +81,7 @@ Identity find_identity() {
 #ifdef Py_DEBUG
   identity.debug = true;
 #endif
+  identity.optimization = optimization_level();
   identity.layout_fingerprint = layout_fingerprint();
   dl_iterate_phdr(find_binary, &identity);
   identity.witness = 0xcbf29ce484222325;

@@ -18,6 +18,7 @@ struct Identity {
   uint32_t bytecode_magic;  // the number that its .pyc files start with
   bool free_threaded;
   bool debug;
+  uint32_t optimization;  // 0, or 1 and 2 for -O and -OO
   uint64_t layout_fingerprint;
 
   // The binary (executable or shared library) that holds the interpreter's static objects.

@@ -89,7 +89,7 @@ struct Binding {
   uint64_t load_bias;           // where the interpreter's binary was mapped
   uint64_t witness;             // abi::Identity::witness
   uint32_t build_id_bytes;      // 0: the interpreter has none, so never prelinked
-  uint32_t reserved;
+  uint32_t optimization;        // level for which the code was compiled: 0, 1 (-O), 2 (-OO)
   uint8_t build_id[32];
 };
 

@@ -155,6 +155,14 @@ bool check_binding(const Binding& binding, Problem& problem) {
   if (binding.layout_fingerprint != self.layout_fingerprint) {
     return problem.refuse("header", made_by + ", whose objects are laid out differently" + running);
   }
+  if (binding.optimization != self.optimization) {
+    auto option = [](uint32_t level) {
+      return level == 0 ? "without -O" : level == 1 ? "with -O" : "with -OO";
+    };
+    return problem.refuse("header", std::string("was made ") + option(binding.optimization) +
+                                        ", this interpreter runs " + option(self.optimization) +
+                                        "; freeze it again with the same option");
+  }
   return true;
 }
 

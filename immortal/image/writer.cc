@@ -305,6 +305,7 @@ void Writer::describe_binding(Binding& binding) const {
   binding.bytecode_magic = self.bytecode_magic;
   binding.free_threaded = self.free_threaded;
   binding.debug = self.debug;
+  binding.optimization = self.optimization;
   binding.layout_fingerprint = self.layout_fingerprint;
   binding.load_bias = self.load_bias;
   binding.witness = self.witness;

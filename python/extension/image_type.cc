@@ -12,7 +12,8 @@ namespace tenure::extension {
 namespace {
 
 struct ImageObject {
-  PyObject_HEAD image::Image* image;  // owned by the importer of `module`
+  PyObject_HEAD
+  image::Image* image;  // owned by the importer of `module`
   PyObject* module;
   PyObject* path;
 };

@@ -87,21 +87,22 @@ PyObject* inspect(PyObject* module, PyObject* path_object) {
   const image::Header& header = view.header();
   const image::Binding& binding = header.binding;
   const bool usable = image::check_binding(binding, problem);
-  return Py_BuildValue("{s:I,s:K,s:s,s:O,s:O,s:s,s:K,s:I,s:I,s:n,s:n,s:O,s:s,s:O,s:O}",    //
-                       "format", header.format_version,                                    //
-                       "bytes", number(header.file_bytes),                                 //
-                       "python", abi::version_text(binding.python_version).c_str(),        //
-                       "free_threaded", binding.free_threaded ? Py_True : Py_False,        //
-                       "debug", binding.debug ? Py_True : Py_False,                        //
-                       "build_id", hex(binding.build_id, binding.build_id_bytes).c_str(),  //
-                       "preferred_base", number(header.preferred_base),                    //
-                       "first_code_version", header.first_code_version,                    //
-                       "code_objects", header.code_version_count,                          //
-                       "groups", static_cast<Py_ssize_t>(view.groups().size()),            //
-                       "externals", static_cast<Py_ssize_t>(view.externals().size()),      //
-                       "usable", usable ? Py_True : Py_False,                              //
-                       "reason", usable ? "" : problem.what.c_str(),                       //
-                       "parts", part_list.value(),                                         //
+  return Py_BuildValue("{s:I,s:K,s:s,s:O,s:O,s:I,s:s,s:K,s:I,s:I,s:n,s:n,s:O,s:s,s:O,s:O}",  //
+                       "format", header.format_version,                                      //
+                       "bytes", number(header.file_bytes),                                   //
+                       "python", abi::version_text(binding.python_version).c_str(),          //
+                       "free_threaded", binding.free_threaded ? Py_True : Py_False,          //
+                       "debug", binding.debug ? Py_True : Py_False,                          //
+                       "optimization", binding.optimization,                                 //
+                       "build_id", hex(binding.build_id, binding.build_id_bytes).c_str(),    //
+                       "preferred_base", number(header.preferred_base),                      //
+                       "first_code_version", header.first_code_version,                      //
+                       "code_objects", header.code_version_count,                            //
+                       "groups", static_cast<Py_ssize_t>(view.groups().size()),              //
+                       "externals", static_cast<Py_ssize_t>(view.externals().size()),        //
+                       "usable", usable ? Py_True : Py_False,                                //
+                       "reason", usable ? "" : problem.what.c_str(),                         //
+                       "parts", part_list.value(),                                           //
                        "modules", module_list.value());
 }
 

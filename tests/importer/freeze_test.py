@@ -111,7 +111,7 @@ class FreezeTest(ImportTest):
         self.assertEqual(counts["modules"], 5)
         self.assertEqual(counts["bytes"], path.stat().st_size)
         self.assertGreater(counts["objects"], 50)
-        self.assertGreater(counts["rebuilt"], 2)
+        self.assertGreater(counts["rebuilt"], 1)
         found = _tenure.inspect(path)
         self.assertEqual([m["name"] for m in found["modules"]], ["app", "app.a", "app.b", "app.sub", "app.sub.c"])
         self.assertEqual([m["is_package"] for m in found["modules"]], [True, False, False, True, False])
@@ -221,25 +221,31 @@ class FreezeTest(ImportTest):
             "set": frozenset({frozenset({1, "a"}), frozenset(), (frozenset((2,)),)}), "same": (1, 1.0, True, 1, "1", b"1"),
             "zero": (0.0, -0.0, 0j, -0j), "empty": ((), "", b"", frozenset()), "types": (None, ..., False),
         }  # fmt: skip
-        modules = [
-            self.module(n, self.code("c = None\n").replace(co_consts=(v, v))) for n, v in values.items()
-        ]
+        modules = [self.module("odd_" + n, self.holding(v)) for n, v in values.items()]
         _tenure.write_image(folder / "out", modules)
         self.assertEqual(
             self.check(
                 f"""
                 image = tenure.load({str(folder / 'out')!r}, check="full")
-                import deep, wide, long, bytes as b, set as s, same, zero, empty
+                import odd_deep as deep, odd_wide as wide, odd_long as long, odd_bytes as b
+                import odd_set as s, odd_same as same, odd_zero as zero, odd_empty as empty, odd_types
                 n, c = 0, deep.c
                 while c: n, c = n + 1, c[0]
                 print(n, sum(wide.c) == sum(range(100000)), len(long.c), len(b.c))
                 print(s.c == frozenset({{frozenset({{1, "a"}}), frozenset(), (frozenset((2,)),)}}), same.c, zero.c)
-                print(empty.c, empty.c[0] is tuple(), empty.c[1] is str(), image.verify()["objects"] > 40000)
+                print(odd_types.c, empty.c, empty.c[0] is tuple(), empty.c[1] is str(), image.verify()["objects"] > 40000)
                 """
             ),
             "20000 True 1048576 2304\nTrue (1, 1.0, True, 1, '1', b'1') (0.0, -0.0, 0j, (-0-0j))\n"
-            "((), '', b'', frozenset()) True True True\n".replace("(-0-0j)", str(-0j)),
+            "(None, Ellipsis, False) ((), '', b'', frozenset()) True True True\n".replace("(-0-0j)", str(-0j)),
         )
+
+    def holding(self, value):
+        """The code of a module that has the value as its `c`."""
+        code = self.code("c = 'replaced'\n")
+        consts = tuple(value if const == "replaced" else const for const in code.co_consts)
+        self.assertNotEqual(consts, code.co_consts)
+        return code.replace(co_consts=consts)
 
     def test_code_that_has_run(self):
         folder = self.new_folder()

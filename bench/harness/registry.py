@@ -29,16 +29,16 @@ class Target:
         return row.tenure if self.of == "value" else min(row.speedup.values())
 
     def verdict(self, row: Row) -> str:
-        """ "holds" or "misses by x"; a miss that this run's noise could make says so."""
+        """Says "holds" or "misses by x"; what another run may well turn round says so."""
         value = self.value(row)
-        if value >= self.at_least:
-            return f"holds: {self.text}"
-        by = f"misses by {self.at_least - value:.2g}"
+        holds = value >= self.at_least
+        said = "holds" if holds else f"misses by {self.at_least - value:.2g}"
         if self.of == "speedup":
-            high = min(row.spread[f"speedup {label}"][1] for label in row.speedup)
-            if high >= self.at_least:
-                by += f" (this run's noise: up to {high:.3g})"
-        return f"{by}: {self.text}"
+            intervals = [row.spread[f"speedup {label}"] for label in row.speedup]
+            low, high = (min(interval[end] for interval in intervals) for end in (0, 1))
+            if low < self.at_least <= high:
+                said += f" (this run's noise: {low:.3g} to {high:.3g})"
+        return f"{said}: {self.text}"
 
 
 @dataclass(frozen=True)

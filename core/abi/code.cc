@@ -14,8 +14,16 @@ bool runs_once(PyObject* code) {
 bool is_unused(PyObject* object) {
   const auto* code = reinterpret_cast<PyCodeObject*>(object);
   if (code->_co_monitoring != nullptr || code->co_executors != nullptr) return false;
-  // The interpreter specialises code that runs and keeps addresses in it. An unused copy tells.
-  PyObject* fresh = PyObject_CallMethod(object, "replace", nullptr);
+  // The interpreter specialises code that runs and keeps addresses in it. An unused copy tells; one
+  // without constants, because copying goes through those as deep as they are nested.
+  PyObject* replace = PyObject_GetAttrString(object, "replace");
+  PyObject* no_arguments = PyTuple_New(0);
+  PyObject* changes = Py_BuildValue("{s()}", "co_consts");
+  PyObject* fresh = nullptr;
+  if (replace && no_arguments && changes) fresh = PyObject_Call(replace, no_arguments, changes);
+  Py_XDECREF(replace);
+  Py_XDECREF(no_arguments);
+  Py_XDECREF(changes);
   if (fresh == nullptr) {
     PyErr_Clear();
     return false;

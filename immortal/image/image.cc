@@ -130,6 +130,16 @@ bool Image::prepare_all(Problem& problem) {
   return true;
 }
 
+bool Image::is_outside_object(PyObject* object) const {
+  const auto address = reinterpret_cast<uint64_t>(object);
+  for (size_t i = 0; i < view_.externals().size(); ++i) {
+    if (external_address(i) == address) return address != 0;
+  }
+  return std::any_of(replacements_.begin(), replacements_.end(),
+                     [object](const auto& entry) { return entry.second == object; }) ||
+         std::find(rebuilt_.begin(), rebuilt_.end(), object) != rebuilt_.end();
+}
+
 std::vector<PyObject*> Image::substitutes() const {
   std::vector<PyObject*> all = rebuilt_;
   for (const auto& [string, replacement] : replacements_) all.push_back(replacement);

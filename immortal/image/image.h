@@ -82,6 +82,9 @@ class Image {
   // own copies of strings, and what actions made. Borrowed, immortal.
   std::vector<PyObject*> substitutes() const;
 
+  // True if it is one of those, or an external. Takes as long as looking at all of them.
+  bool is_outside_object(PyObject* object) const;
+
  private:
   // What is done next for a group. Each can be repeated if it fails for want of memory, but moving.
   enum class Step : uint8_t { kCheck, kMove, kIntern, kAct, kReady, kRefused };

@@ -16,6 +16,9 @@ namespace tenure::image {
 
 namespace {
 
+// Elements of a set display are constants, nested as deep as somebody cared to write tuples.
+constexpr int kActionDepth = 100;
+
 constexpr size_t index_of(Kind kind) { return static_cast<size_t>(kind) - kFirstSegmentKind; }
 
 }  // namespace
@@ -44,6 +47,10 @@ bool Image::Preparation::run(Problem& problem) {
     }
     const auto parts = is_moving() ? View::Parts::kAll : View::Parts::kWithoutRelocation;
     if (!view_.check_group(group_, parts, problem)) return false;
+    if (!is_moving() && !is_linked_here()) {
+      return problem.refuse(view_.group_name(group_),
+                            "was not written for the address that the header prefers");
+    }
     step = Step::kMove;
   }
   if (step == Step::kMove) {
@@ -66,6 +73,23 @@ bool Image::Preparation::is_moving() const {
   return reinterpret_cast<uint64_t>(base_) != view_.header().preferred_base ||
          !image_.addresses_.empty() ||
          image_.first_code_version_ != view_.header().first_code_version;
+}
+
+bool Image::Preparation::in_image(uint64_t address) const {
+  return address - reinterpret_cast<uint64_t>(base_) < view_.header().file_bytes;
+}
+
+// True if the first slot that names a string leads to that string: either all pointers of a group
+// are right for this address or none is.
+bool Image::Preparation::is_linked_here() const {
+  const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
+  for (const StringUse& use : view_.table_part<StringUse>(group_, Kind::kStringUses)) {
+    if ((use.slot_count & ~kIdentifier) == 0) continue;
+    const uint64_t* pointer = slots.empty() ? nullptr : slot(slots[0]);
+    return pointer != nullptr &&
+           *pointer == reinterpret_cast<uint64_t>(base_) + uint64_t{use.string} * kSlotBytes;
+  }
+  return true;
 }
 
 void Image::Preparation::expect_writes() {
@@ -114,6 +138,7 @@ bool Image::Preparation::move_internal(uint64_t distance, Problem& problem) {
     uint64_t* pointer = in.failed() ? nullptr : slot(number);
     if (pointer == nullptr) return refuse_slot("internal slots", number, problem);
     *pointer += distance;
+    if (!in_image(*pointer)) return refuse_slot("internal slots", number, problem);
     ++image_.stats_.slots_relocated;
   }
   return true;
@@ -285,12 +310,47 @@ bool Image::Preparation::is_tuple(PyObject* object, uint64_t offset) const {
   return false;
 }
 
+// True if the pointer leads to an object that can be hashed and compared without harm: one of this
+// image that is as large as its shape says, or one that the image refers to outside of itself.
+bool Image::Preparation::is_object(PyObject* object, int depth) const {
+  const auto address = reinterpret_cast<uint64_t>(object);
+  if (!in_image(address)) return image_.is_outside_object(object);
+  const uint64_t offset = address - reinterpret_cast<uint64_t>(base_);
+  const DirectoryEntry* segment = view_.segment_at(offset);
+  if (offset % abi::kObjectAlignment != 0 || segment == nullptr) return false;
+  const uint64_t limit = segment->offset + segment->bytes - offset;
+  if (limit < abi::kHeadBytes) return false;
+  const abi::Shape* shape = nullptr;
+  for (size_t id = 1; id < abi::kShapeIdEnd && shape == nullptr; ++id) {
+    const abi::Shape* one = abi::shape(static_cast<abi::ShapeId>(id));
+    if (Py_IS_TYPE(object, one->type) && limit >= one->fixed_bytes) shape = one;
+  }
+  if (shape == nullptr) return false;
+  shape = abi::shape_of(object);
+  if (shape == nullptr || limit < shape->fixed_bytes || shape->bytes(object, limit) == 0) {
+    return false;
+  }
+  if (shape->id != abi::ShapeId::kTuple) return shape->id != abi::ShapeId::kCode;
+  if (depth == 0) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); ++i) {
+    if (!is_object(PyTuple_GET_ITEM(object, i), depth - 1)) return false;
+  }
+  return true;
+}
+
 PyObject* Image::Preparation::rebuild(const ActionEntry& action, Problem& problem) {
   PyObject* argument = image_.object(action.argument);
   if (!is_tuple(argument, action.argument)) {
     problem.refuse(view_.group_name(group_), "has an action without its argument, at offset " +
                                                  std::to_string(action.argument));
     return nullptr;
+  }
+  const size_t count = static_cast<size_t>(PyTuple_GET_SIZE(argument));
+  for (size_t i = 0; i < count; ++i) {
+    if (!is_object(PyTuple_GET_ITEM(argument, static_cast<Py_ssize_t>(i)), kActionDepth)) {
+      problem.refuse(view_.group_name(group_), "has an action whose argument holds no object");
+      return nullptr;
+    }
   }
   PyObject* object = run_action(static_cast<Action>(action.action), argument);
   if (object == nullptr && PyErr_Occurred()) {

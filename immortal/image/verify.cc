@@ -123,13 +123,8 @@ bool Verifier::may_be_named(PyObject* object) const {
 }
 
 uint64_t Verifier::space_after(uint64_t offset) const {
-  for (const DirectoryEntry& entry : view_.directory()) {
-    if (entry.kind >= kFirstSegmentKind && offset >= entry.offset &&
-        offset < entry.offset + entry.bytes) {
-      return entry.offset + entry.bytes - offset;
-    }
-  }
-  return 0;
+  const DirectoryEntry* segment = view_.segment_at(offset);
+  return segment != nullptr ? segment->offset + segment->bytes - offset : 0;
 }
 
 bool Verifier::refuse(uint32_t group, uint64_t offset, const std::string& what) {

@@ -369,14 +369,16 @@ std::span<const std::byte> View::part(uint32_t group, Kind kind) const {
   return {};
 }
 
-bool View::in_segment(uint64_t offset, uint64_t bytes) const {
+const DirectoryEntry* View::segment_at(uint64_t offset) const {
   for (const DirectoryEntry& one : directory_) {
-    if (is_segment(one.kind) && offset >= one.offset &&
-        in_bounds(offset - one.offset, bytes, one.bytes)) {
-      return true;
-    }
+    if (is_segment(one.kind) && offset - one.offset < one.bytes) return &one;
   }
-  return false;
+  return nullptr;
+}
+
+bool View::in_segment(uint64_t offset, uint64_t bytes) const {
+  const DirectoryEntry* segment = segment_at(offset);
+  return segment != nullptr && in_bounds(offset - segment->offset, bytes, segment->bytes);
 }
 
 std::string View::group_name(uint32_t group) const {

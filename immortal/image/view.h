@@ -61,6 +61,9 @@ class View {
     return file_.subspan(offset, count);
   }
 
+  // The segment that holds the byte at that offset; null if none does.
+  const DirectoryEntry* segment_at(uint64_t offset) const;
+
   // True if [offset, offset + bytes) lies in one segment.
   bool in_segment(uint64_t offset, uint64_t bytes) const;
 

@@ -74,7 +74,8 @@ async def main():
         return m, found, await asyncio.gather(*(asyncio.sleep(0, i) for i in range(3)))
 out.append(asyncio.run(main()))
 out.append(([x for x in "ab"], {x: y for x, y in zip("ab", (1, 2))}, sorted({x % 2 for x in range(5)}),
-    list(x for x in range(3)), [[(i, j) for j in range(i)] for i in range(3)], (lambda a, *b, c=3, **d: (a, b, c, d))(1, 2, e=5)))
+    list(x for x in range(3)), [[(i, j) for j in range(i)] for i in range(3)],
+    (lambda a, *b, c=3, **d: (a, b, c, d))(1, 2, e=5)))
 def handled():
     trail = []
     try:

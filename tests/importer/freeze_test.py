@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import enum
 import os
+import py_compile
 import shutil
 import sys
 import unittest
@@ -89,8 +90,8 @@ class FreezeTest(ImportTest):
         freeze("older")
         self.assertTrue(compileall.compile_dir(tree, quiet=1))
         freeze("from_pyc", PYTHONHASHSEED="3")
-        self.assertTrue(compileall.compile_dir(
-            tree, quiet=1, force=True, invalidation_mode=__import__("py_compile").PycInvalidationMode.CHECKED_HASH))  # fmt: skip
+        hashed = py_compile.PycInvalidationMode.CHECKED_HASH
+        self.assertTrue(compileall.compile_dir(tree, quiet=1, force=True, invalidation_mode=hashed))
         freeze("from_hashed_pyc")
         shutil.rmtree(tree / "app" / "__pycache__")
         freeze("half_pyc")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import random
 import struct
@@ -211,8 +212,8 @@ class HostileTest(ImportTest):
             return
         self.assertEqual(lazy[:2], ["loaded", prelinked], lazy)
         wrong = lazy[2]
-        if prelinked and kind in (12, 13):  # tables that only relocation reads
-            self.assertEqual(wrong, {})
+        if prelinked and kind in (12, 13) and not wrong:
+            pass  # tables that matter to relocation only
         elif prelinked and kind == 14:  # the list of objects, for verify() alone
             self.assertEqual(list(wrong), ["verify"])
         elif wrong["verify"] == "common group":
@@ -250,7 +251,7 @@ class HostileTest(ImportTest):
             "elf": Path(sys.executable).read_bytes()[:100000],
             "zip": b"PK\3\4" + bytes(5000),
             "text": b"import this\n" * 1000,
-            "pyc": __import__("importlib").util.MAGIC_NUMBER + bytes(12) + b"\xe3" * 5000,
+            "pyc": importlib.util.MAGIC_NUMBER + bytes(12) + b"\xe3" * 5000,
             "zeros": bytes(16384),
             "ones": b"\xff" * 16384,
             "magic_alone": good[:8] + bytes(16376),
@@ -279,6 +280,8 @@ class HostileTest(ImportTest):
             "format": (dict(format_version=2), "format 2"),
             "format0": (dict(format_version=0), "format 0"),
             "hash": (dict(hash_policy=1), "hash policy 1"),
+            "optimised": (dict(optimization=1), "was made with -O, this interpreter runs without -O"),
+            "optimised_more": (dict(optimization=2), "-OO"),
             "long_id": (dict(build_id_bytes=33), "build id"),
         }  # fmt: skip
         files = {name: self.edited(**fields) for name, (fields, _) in refused.items()}
@@ -381,13 +384,13 @@ class HostileTest(ImportTest):
             self.assertEqual({answer[0] for answer in answers.values()}, {"loaded", "refused"})
 
     def test_modules_made_of_other_objects(self):
-        kind, _, offset, size, _ = next(e for e in ImageFile(self.image).directory() if e[0] == 4)
-        (text,) = (e for e in ImageFile(self.image).directory() if e[0] == 67)
+        entries = {entry[0]: entry for entry in ImageFile(self.image).directory()}
+        modules, tuples = entries[4][2], entries[67][2]
         files = {}
         for field, place in ("code", 24), ("origin", 32), ("cached", 40):
             for number in range(12):
                 file = ImageFile(self.image)
-                struct.pack_into("<Q", file.data, offset + place, text[2] + number * 8)
+                struct.pack_into("<Q", file.data, modules + place, tuples + number * 8)
                 files[f"{field}{number}"] = file.seal()
         for name, answer in self.attempt(files).items():
             what = "code" if name.startswith("code") else "path"

@@ -79,7 +79,8 @@ class LoadTest(ImportTest):
                 image = tenure.load({str(self.image)!r})
                 for wrong in (
                     lambda: tenure.Image(), lambda: setattr(image, "path", 1), lambda: setattr(tenure.Image, "x", 1),
-                    lambda: image.preload(1), lambda: image.verify(full=True), lambda: type("Mine", (tenure.Image,), {{}}),
+                    lambda: image.preload(1), lambda: image.verify(full=True),
+                    lambda: type("Mine", (tenure.Image,), {{}}),
                     lambda: tenure.load(), lambda: tenure.load(3), lambda: tenure.load(None),
                     lambda: tenure.load(image.path, "full"), lambda: tenure.load(image.path, unknown=1),
                     lambda: tenure.load(image.path, check="some"), lambda: tenure.load(image.path, check=None),
@@ -238,7 +239,8 @@ class LoadTest(ImportTest):
                 for m in modules:
                     f = m.factor
                     got = call(m, n)
-                    assert got == (n * f, n * f + 3, n * f + 5, n * f + 5 + 3 * f, n * 2 * f, 2 * n, 10 * f), (m, n, got)
+                    right = n * f, n * f + 3, n * f + 5, n * f + 5 + 3 * f, n * 2 * f, 2 * n, 10 * f
+                    assert got == right, (m, n, got)
             print("right", [type(m.__loader__).__name__ for m in modules])
             """
 
@@ -284,7 +286,8 @@ class LoadTest(ImportTest):
             f"""
             import ctypes, mmap
             map = ctypes.CDLL(None).mmap
-            map.restype, map.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+            map.argtypes = ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long
+            map.restype = ctypes.c_void_p
             assert map({base}, 4096, 0, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x100000, -1, 0) == {base}
             image = tenure.load({str(self.image)!r})
             print(image.prelinked)

@@ -75,6 +75,28 @@ class InterpretersTest(ImportTest):
                     # The first to map it gets the address.
                     self.assertEqual(shown, f"{bool(before)}\n")
 
+    def test_interpreters_of_the_standard_library(self):
+        # concurrent.interpreters is new in 3.14; before, what is below it.
+        if sys.version_info >= (3, 14):
+            code = f"""
+                from concurrent import interpreters
+                for turn in range(3):
+                    interpreter = interpreters.create()
+                    interpreter.exec({self.use()!r})
+                    interpreter.exec("assert app.work(4)[0] == 19800")
+                    interpreter.close()
+                """
+        else:
+            code = f"""
+                import _interpreters
+                for turn in range(3):
+                    id = _interpreters.create()
+                    assert _interpreters.exec(id, {self.use()!r}) is None
+                    assert _interpreters.exec(id, "assert app.work(4)[0] == 19800") is None
+                    _interpreters.destroy(id)
+                """
+        self.assertEqual(self.check(code), "")
+
     def test_first_interpreter_to_load_is_prelinked(self):
         code = self.use() + "print(image.prelinked)\n"
         shown = self.check(

@@ -361,6 +361,11 @@ class ModuleTest(ImportTest):
                 options=[option],
             )
             self.assertTrue(shown.startswith(f"{doc} None "), shown)
+            for other in {"", "-O", "-OO"} - {option}:
+                options = [other] if other else []
+                refused = self.run_code("", image=folder / "image.tenure", options=options)
+                self.assertEqual(refused.returncode, 1)
+                self.assertIn(f"ImageError: {folder / 'image.tenure'}: the header was made with", refused.stderr)
             self.assertIn(f"opt-{len(option) - 1}.pyc", shown)
 
 

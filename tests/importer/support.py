@@ -200,6 +200,7 @@ class ImageFile:
         "load_bias": (96, "Q"),
         "witness": (104, "Q"),
         "build_id_bytes": (112, "I"),
+        "optimization": (116, "I"),
         "build_id": (120, "32s"),
     }
     PAGE = 4096

@@ -1,0 +1,3 @@
+#include "tenure/handles/borrowed.h"
+
+tenure::Borrowed<> f() { return tenure::Borrowed<>(nullptr); }

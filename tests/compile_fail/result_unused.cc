@@ -1,0 +1,6 @@
+#include "tenure/handles/result.h"
+
+tenure::Result<> call();
+
+// Nobody looks at the error.
+void f() { call(); }

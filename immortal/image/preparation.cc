@@ -79,17 +79,12 @@ bool Image::Preparation::in_image(uint64_t address) const {
   return address - reinterpret_cast<uint64_t>(base_) < view_.header().file_bytes;
 }
 
-// True if the first slot that names a string leads to that string: either all pointers of a group
-// are right for this address or none is.
+// False if the first slot that names a string leads out of the image: either all pointers of a
+// group are right for this address or none is. Damage of other kinds is for those who use the slot.
 bool Image::Preparation::is_linked_here() const {
   const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
-  for (const StringUse& use : view_.table_part<StringUse>(group_, Kind::kStringUses)) {
-    if ((use.slot_count & ~kIdentifier) == 0) continue;
-    const uint64_t* pointer = slots.empty() ? nullptr : slot(slots[0]);
-    return pointer != nullptr &&
-           *pointer == reinterpret_cast<uint64_t>(base_) + uint64_t{use.string} * kSlotBytes;
-  }
-  return true;
+  const uint64_t* pointer = slots.empty() ? nullptr : slot(slots[0]);
+  return pointer == nullptr || in_image(*pointer);
 }
 
 void Image::Preparation::expect_writes() {

@@ -11,6 +11,12 @@ bool runs_once(PyObject* code) {
   return (reinterpret_cast<PyCodeObject*>(code)->co_flags & CO_OPTIMIZED) == 0;
 }
 
+size_t argument_count(PyObject* object) {
+  const auto* code = reinterpret_cast<PyCodeObject*>(object);
+  return static_cast<size_t>(code->co_argcount) + static_cast<size_t>(code->co_kwonlyargcount) +
+         ((code->co_flags & CO_VARARGS) != 0) + ((code->co_flags & CO_VARKEYWORDS) != 0);
+}
+
 bool is_unused(PyObject* object) {
   const auto* code = reinterpret_cast<PyCodeObject*>(object);
   if (code->_co_monitoring != nullptr || code->co_executors != nullptr) return false;

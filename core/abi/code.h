@@ -4,6 +4,7 @@
 #ifndef TENURE_CORE_ABI_CODE_H_
 #define TENURE_CORE_ABI_CODE_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "tenure/core/abi/python.h"
@@ -12,6 +13,9 @@ namespace tenure::abi {
 
 // True for the code of modules and class bodies, which runs once; false for functions.
 bool runs_once(PyObject* code);
+
+// How many of a code object's local variables are its arguments; they come first.
+size_t argument_count(PyObject* code);
 
 // True if the code is as the compiler made it: not specialised, watched or compiled further. The
 // interpreter keeps addresses in code that has run.

@@ -15,6 +15,7 @@ enum class FieldRole : uint8_t {
   kType,       // ob_type
   kReference,  // a strong reference, possibly null
   kLabel,      // the same, to a str that is shown to people and never looked anything up by
+  kLocals,     // the same, to a tuple of names, of which only the arguments' are looked up by
   kPlain,      // a value that is copied
   kFlags,      // a value of which the bits of `keep` are copied and those of `reset` are set
   kHash,       // a cached hash: depends on the process, or is filled in late
@@ -24,7 +25,7 @@ enum class FieldRole : uint8_t {
 };
 
 inline constexpr bool is_reference(FieldRole role) {
-  return role == FieldRole::kReference || role == FieldRole::kLabel;
+  return role == FieldRole::kReference || role == FieldRole::kLabel || role == FieldRole::kLocals;
 }
 
 struct Field {

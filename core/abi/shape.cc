@@ -141,7 +141,7 @@ constexpr auto kCodeFields =
                        TENURE_CODE_FIELD(co_ncellvars, kPlain),
                        TENURE_CODE_FIELD(co_nfreevars, kPlain),
                        TENURE_CODE_FIELD(co_version, kVersion),
-                       TENURE_CODE_FIELD(co_localsplusnames, kReference),
+                       TENURE_CODE_FIELD(co_localsplusnames, kLocals),
                        TENURE_CODE_FIELD(co_localspluskinds, kReference),
                        TENURE_CODE_FIELD(co_filename, kReference),
                        TENURE_CODE_FIELD(co_name, kReference),
@@ -287,6 +287,7 @@ void copy_unused(const Shape& shape, const void* object, void* copy, size_t byte
       case FieldRole::kType:
       case FieldRole::kReference:
       case FieldRole::kLabel:
+      case FieldRole::kLocals:
       case FieldRole::kVersion:
       case FieldRole::kPadding:
         break;

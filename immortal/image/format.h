@@ -199,10 +199,11 @@ struct ActionEntry {
 // A string that this group names, and in how many of the group's slots: the next so many of its
 // kStringSlots. When the interpreter has interned an equal string before, the slots get that one.
 // Debug interpreters assert that nobody interns a string that carries the static mark; there every
-// string is interned, elsewhere only identifiers are.
+// string is interned, elsewhere only what is looked up by: identifiers, but not qualified names and
+// not the names of local variables.
 struct StringUse {
   uint32_t string;      // offset of the str, in units of 8 bytes
-  uint32_t slot_count;  // with kIdentifier set for those that the compiler had interned
+  uint32_t slot_count;  // with kIdentifier set where the interpreter looks something up by it
 };
 inline constexpr uint32_t kIdentifier = 1u << 31;
 

@@ -25,17 +25,16 @@ void put(std::string& key, const Target& target) {
   put(key, target.index);
 }
 
-// `runs` is asked of code only, `replaced` of objects with references.
-Kind segment_of(const abi::Shape& shape, bool runs, bool replaced) {
+// Where an object starts out; see settle() and expect_replacement(). `runs` is asked of code only.
+Kind segment_of(const abi::Shape& shape, bool runs) {
   switch (shape.id) {
     case abi::ShapeId::kStrAscii:
     case abi::ShapeId::kStrCompact:
-      return Kind::kTextSegment;  // until somebody names it: see Graph::name()
+      return Kind::kTextSegment;
     case abi::ShapeId::kTuple:
-      return replaced ? Kind::kReplacedTupleSegment : Kind::kTupleSegment;
+      return Kind::kTupleSegment;
     case abi::ShapeId::kCode:
-      if (runs) return Kind::kBodySegment;
-      return replaced ? Kind::kReplacedCodeSegment : Kind::kCodeSegment;
+      return runs ? Kind::kBodySegment : Kind::kCodeSegment;
     default:
       return Kind::kConstSegment;
   }
@@ -71,11 +70,6 @@ const abi::Field* reference_field(const abi::Shape& shape, size_t& index) {
 std::string reference_name(const abi::Shape& shape, size_t index) {
   const abi::Field* field = reference_field(shape, index);
   return field != nullptr ? std::string(".") + field->name : "[" + std::to_string(index) + "]";
-}
-
-bool is_label(const abi::Shape& shape, size_t index) {
-  const abi::Field* field = reference_field(shape, index);
-  return field != nullptr && field->role == abi::FieldRole::kLabel;
 }
 
 }  // namespace
@@ -136,11 +130,9 @@ bool Graph::add(PyObject* root, Target& target, Problem& problem) {
       frames_.back().targets.push_back(target);
       continue;
     }
-    const size_t index = top.targets.size();
-    PyObject* next = top.references[index];
+    PyObject* next = top.references[top.targets.size()];
     Target found;
     if (next == nullptr || find(next, found)) {
-      if (!top.is_rebuilt && !is_label(*top.shape, index)) name(found);
       top.targets.push_back(found);
     } else if (!enter(next, problem)) {
       return false;
@@ -148,17 +140,54 @@ bool Graph::add(PyObject* root, Target& target, Problem& problem) {
   }
 }
 
-// Notes that a reference other than a label leads there: the interpreter may look things up by it,
-// so an identifier has to be interned.
-void Graph::name(const Target& target) {
-  if (target.kind != Target::Kind::kNode) return;
-  Node& node = nodes_[target.index];
-  node.named = true;
-  settle(node);
+// Names what an object with references looks things up by. That a tuple of strings is made of names
+// follows from who refers to it, so its own edges are named from here.
+void Graph::name_references(const Frame& frame, const Target& target) {
+  constexpr size_t kAll = ~size_t{0};
+  if (frame.is_rebuilt) return name_elements(frame.targets[0], kAll);
+  if (frame.shape->id == abi::ShapeId::kTuple) {
+    for (const Target& element : frame.targets) name_elements(element, kAll);
+    return;
+  }
+  for (size_t i = 0; i < frame.targets.size(); ++i) {
+    size_t index = i;
+    const abi::Field* field = reference_field(*frame.shape, index);
+    if (field == nullptr || field->role == abi::FieldRole::kLabel) continue;
+    const bool locals = field->role == abi::FieldRole::kLocals;
+    name_elements(frame.targets[i], locals ? abi::argument_count(frame.object) : kAll);
+    name_edge(target.index, i);
+  }
 }
 
-void Graph::settle(Node& node) {
-  if (is_str(*node.shape) && node.identifier && node.named) node.segment = Kind::kStringSegment;
+// Names the first `count` references of a tuple; of anything else, nothing.
+void Graph::name_elements(const Target& target, size_t count) {
+  if (target.kind != Target::Kind::kNode) return;
+  const Node& node = nodes_[target.index];
+  if (node.shape->id != abi::ShapeId::kTuple) return;
+  for (size_t i = 0; i < std::min<size_t>(count, node.edge_count); ++i) name_edge(target.index, i);
+}
+
+// Notes that the interpreter may look things up by what reference `index` of a node leads to: if it
+// is an identifier, it has to be interned, and the interpreter's own copy to take its place.
+void Graph::name_edge(uint32_t node_index, size_t index) {
+  Node& node = nodes_[node_index];
+  const size_t edge = node.first_edge + index;
+  if (named_[edge] || edges_[edge].kind != Target::Kind::kNode) return;
+  Node& named = nodes_[edges_[edge].index];
+  if (!is_str(*named.shape)) return;
+  named_[edge] = true;
+  named.named = true;
+  settle(named);
+  if (named.familiar) expect_replacement(node);
+}
+
+void Graph::settle(Node& str) {
+  if (str.identifier && str.named) str.segment = Kind::kStringSegment;
+}
+
+void Graph::expect_replacement(Node& node) {
+  if (node.segment == Kind::kTupleSegment) node.segment = Kind::kReplacedTupleSegment;
+  if (node.segment == Kind::kCodeSegment) node.segment = Kind::kReplacedCodeSegment;
 }
 
 // Answers true with the target of an object that needs no following.
@@ -234,6 +263,7 @@ Target Graph::leave(const Frame& frame) {
     target = add_node(frame.object, *frame.shape, frame.targets);
     module_by_value_.emplace(std::move(key), target);
   }
+  name_references(frame, target);
   module_by_address_.emplace(frame.object, target);
   return target;
 }
@@ -273,9 +303,13 @@ Target Graph::add_node(PyObject* object, const abi::Shape& shape,
     PyErr_Clear();
   }
   const bool runs = shape.id == abi::ShapeId::kCode && expects_run(object);
-  node.segment = segment_of(shape, runs, expects_replacement(targets));
+  node.segment = segment_of(shape, runs);
+  for (const Target& target : targets) {
+    if (target.kind == Target::Kind::kRebuilt) expect_replacement(node);
+  }
   nodes_.push_back(node);
   edges_.insert(edges_.end(), targets.begin(), targets.end());
+  named_.resize(edges_.size());
   return {Target::Kind::kNode, static_cast<uint32_t>(nodes_.size() - 1)};
 }
 
@@ -286,13 +320,6 @@ bool Graph::expects_run(PyObject* code) const {
   const bool found = address && PySet_Contains(ran_.get(), address.get()) > 0;
   PyErr_Clear();
   return found;
-}
-
-bool Graph::expects_replacement(const std::vector<Target>& targets) const {
-  return std::any_of(targets.begin(), targets.end(), [this](const Target& target) {
-    return target.kind == Target::Kind::kRebuilt ||
-           (target.kind == Target::Kind::kNode && nodes_[target.index].familiar);
-  });
 }
 
 Target Graph::add_external(std::string program, PyObject* object) {

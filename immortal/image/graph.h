@@ -49,7 +49,7 @@ struct Node {
   uint32_t first_edge;  // into Graph::edges(): one for each reference of the shape, in its order
   uint32_t edge_count;
   bool identifier;  // a str that the compiler interned
-  bool named;       // by a reference that is not a label
+  bool named;       // a str that something is looked up by
   bool familiar;    // one of those that the interpreter probably has already
 };
 
@@ -95,6 +95,8 @@ class Graph {
 
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<Target>& edges() const { return edges_; }
+  // True if the interpreter may look things up by the str that an edge leads to.
+  bool is_named(size_t edge) const { return named_[edge]; }
   const std::vector<External>& externals() const { return externals_; }
   const std::vector<Rebuilt>& rebuilt() const { return rebuilt_; }
   const std::vector<Module>& modules() const { return modules_; }
@@ -124,15 +126,18 @@ class Graph {
   Target leaf(PyObject* object, const abi::Shape& shape);
   Target add_node(PyObject* object, const abi::Shape& shape, const std::vector<Target>& targets);
   bool expects_run(PyObject* code) const;
-  bool expects_replacement(const std::vector<Target>& targets) const;
   Target add_external(std::string program, PyObject* object);
   void use(uint32_t node);
-  void name(const Target& target);
-  static void settle(Node& node);
+  void name_references(const Frame& frame, const Target& target);
+  void name_elements(const Target& target, size_t count);
+  void name_edge(uint32_t node_index, size_t index);
+  static void settle(Node& str);
+  static void expect_replacement(Node& node);
   std::string path() const;
 
   std::vector<Node> nodes_;
   std::vector<Target> edges_;
+  std::vector<bool> named_;  // by edge
   std::vector<External> externals_;
   std::vector<Rebuilt> rebuilt_;
   std::vector<Module> modules_;

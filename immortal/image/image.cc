@@ -51,8 +51,9 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
   }
   const Header& header = view.header();
   if (header.code_version_count != 0) {
-    const auto first =
-        take_code_versions(interpreter_id(), header.first_code_version, header.code_version_count);
+    image->interpreter_ = interpreter_id();
+    const auto first = take_code_versions(image->interpreter_, header.first_code_version,
+                                          header.code_version_count);
     if (!first) {
       problem.refuse("header", "needs more code versions than the loaded images have left");
       return nullptr;
@@ -60,9 +61,12 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
     image->first_code_version_ = *first;
   }
   image->steps_.assign(view.groups().size(), check == Check::kFull ? Step::kMove : Step::kCheck);
-  image->mapping_.keep_for_ever();
   image->stats_.load_ns = now_ns() - start;
   return image;
+}
+
+Image::~Image() {
+  if (first_code_version_ != 0) release_code_versions(interpreter_, first_code_version_);
 }
 
 bool Image::bind(Problem& problem) {
@@ -104,6 +108,7 @@ bool Image::prepare(uint32_t group, Problem& problem) {
     return false;
   }
   const uint64_t start = now_ns();
+  mapping_.keep_for_ever();
   Preparation preparation(*this, group);
   const bool done = preparation.run(problem);
   stats_.prepare_ns += now_ns() - start;

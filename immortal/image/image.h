@@ -4,8 +4,8 @@
 // checked right before the group is first used, so nothing that is damaged is ever run; with
 // Check::kFull all of them are checked at once.
 //
-// A loaded image stays mapped until the process ends: its objects are immortal, and nobody can know
-// who still refers to them. Destroying an Image that was handed out by load() keeps the mapping.
+// An image of which a group was prepared stays mapped until the process ends, even if the Image is
+// destroyed: its objects are immortal, and nobody can know who still refers to them.
 //
 // Not for: looking into a file that may be damaged (View), or into one of another version.
 //
@@ -49,6 +49,7 @@ class Image {
 
   // Null with `problem` filled in if the image cannot be used; nothing is left behind then.
   static std::unique_ptr<Image> load(const std::string& path, Check check, Problem& problem);
+  ~Image();
 
   // Makes a group usable, and the common group before it. Answers at once when it is. A group that
   // is damaged stays refused; one that ran out of memory can be tried again.
@@ -102,7 +103,8 @@ class Image {
   Mapping mapping_;
   View view_;
   bool prelinked_ = false;
-  uint32_t first_code_version_ = 0;
+  uint32_t first_code_version_ = 0;   // 0: none taken
+  int64_t interpreter_ = 0;           // the id of the one that loaded it
   PyObject* intern_table_ = nullptr;  // see abi::find_intern_table(); borrowed
   std::vector<uint64_t> addresses_;   // of externals; empty while all are where the file says
   std::vector<Step> steps_;           // of groups

@@ -234,15 +234,14 @@ bool Image::Preparation::in_range(const Range& range, uint64_t offset) {
 // The shape of a str where a table says one is; null if there is none.
 const abi::Shape* Image::Preparation::str_shape(PyObject* str, uint64_t offset,
                                                 bool identifier) const {
-  const Range& segment = identifier ? strings_ : texts_;
+  const Range& segment = identifier || in_range(strings_, offset) ? strings_ : texts_;
   if (!in_range(segment, offset) || !Py_IS_TYPE(str, &PyUnicode_Type)) return nullptr;
   const abi::Shape* shape = abi::shape_of(str);
   return shape != nullptr && shape->bytes(str, segment.end - offset) != 0 ? shape : nullptr;
 }
 
 PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Problem& problem) {
-  // Of strings that are no identifiers there is no record in seen_; only debug builds get here
-  // with them.
+  // Only debug builds get here with strings that are no identifiers, of which seen_ knows nothing.
   if (!identifier || seen(string) == Seen::kReplaced) {
     const auto found = image_.replacements_.find(string);
     if (found != image_.replacements_.end()) return found->second;
@@ -266,7 +265,7 @@ PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Proble
     image_.replacements_.emplace(string, canonical);
     ++image_.stats_.strings_replaced;
   }
-  if (identifier) seen(string) = canonical == str ? Seen::kOwn : Seen::kReplaced;
+  if (in_range(strings_, offset)) seen(string) = canonical == str ? Seen::kOwn : Seen::kReplaced;
   return canonical;
 }
 

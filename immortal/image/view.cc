@@ -329,19 +329,22 @@ bool View::parse_names(Problem& problem) {
     if (one.code == 0 || one.origin_object == 0) {
       return problem.refuse(where, "has no code or no origin");
     }
-    for (uint64_t object : {one.code, one.origin_object, one.cached_object}) {
+    // Elsewhere it would be used before its group is checked and its pointers are right.
+    if (!in_group(one.group, one.code)) {
+      return problem.refuse(where, "has its code outside its group, at offset " + number(one.code));
+    }
+    for (uint64_t object : {one.origin_object, one.cached_object}) {
       if (object == 0) continue;
-      if (object % alignof(void*) != 0 || !in_segment(object, abi::kHeadBytes)) {
+      if (!in_group(one.group, object) && !in_group(kCommonGroup, object)) {
         return problem.refuse(where,
-                              "names an object outside the segments, at offset " + number(object));
+                              "names an object outside its group, at offset " + number(object));
       }
     }
   }
   for (size_t i = 0; i < roots_.size(); ++i) {
     const RootEntry& one = roots_[i];
-    if (!valid(one.name) || one.group >= groups_.size() || one.object % alignof(void*) != 0 ||
-        !in_segment(one.object, abi::kHeadBytes)) {
-      return problem.refuse("root " + number(i), "points outside the image");
+    if (!valid(one.name) || one.group >= groups_.size() || !in_group(one.group, one.object)) {
+      return problem.refuse("root " + number(i), "points outside its group");
     }
   }
   return true;
@@ -376,6 +379,17 @@ const DirectoryEntry* View::segment_at(uint64_t offset) const {
   return nullptr;
 }
 
+bool View::in_group(uint32_t group, uint64_t offset) const {
+  if (offset % alignof(void*) != 0) return false;
+  for (const ExtentEntry& extent : extents(group)) {
+    if (is_segment(extent.kind) && offset >= extent.offset &&
+        in_bounds(offset - extent.offset, abi::kHeadBytes, extent.bytes)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool View::in_segment(uint64_t offset, uint64_t bytes) const {
   const DirectoryEntry* segment = segment_at(offset);
   return segment != nullptr && in_bounds(offset - segment->offset, bytes, segment->bytes);
@@ -401,6 +415,7 @@ bool View::check_group(uint32_t group, Parts parts, Problem& problem) const {
     if (parts == Parts::kWithoutRelocation && is_for_relocation(static_cast<Kind>(extent.kind))) {
       continue;
     }
+    if (parts == Parts::kTables && is_segment(extent.kind)) continue;
     if (checksum(file_.subspan(extent.offset, extent.bytes)) != extent.checksum) {
       return problem.refuse(group_name(group), "is damaged in the " + kind_text(extent.kind) +
                                                    ", between bytes " + number(extent.offset) +

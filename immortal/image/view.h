@@ -67,14 +67,17 @@ class View {
   // True if [offset, offset + bytes) lies in one segment.
   bool in_segment(uint64_t offset, uint64_t bytes) const;
 
+  // True if an object may start at that offset in one of the group's parts of the segments.
+  bool in_group(uint32_t group, uint64_t offset) const;
+
   // "module 'json.decoder'" or "common group".
   std::string group_name(uint32_t group) const;
 
   const ModuleEntry* find_module(std::string_view name) const;
 
-  // Checks the checksums of what belongs to a group, all of it or all but the tables that only
-  // relocating and verifying read. Reads all of these bytes.
-  enum class Parts { kAll, kWithoutRelocation };
+  // Checks the checksums of what belongs to a group: all of it, all but the tables that only
+  // relocating and verifying read, or only the tables, which nobody writes to. Reads these bytes.
+  enum class Parts { kAll, kWithoutRelocation, kTables };
   [[nodiscard]] bool check_group(uint32_t group, Parts parts, Problem& problem) const;
 
  private:

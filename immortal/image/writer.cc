@@ -61,7 +61,8 @@ class Writer {
   struct Slots {
     std::vector<uint32_t> internal;
     std::map<uint32_t, std::vector<uint32_t>> external;  // by index of the external
-    std::map<uint32_t, std::vector<uint32_t>> strings;   // by slot number of the str
+    std::map<uint32_t, std::vector<uint32_t>> names;     // by slot number of the str
+    std::map<uint32_t, std::vector<uint32_t>> labels;    // the same, where nothing is looked up
     std::map<uint32_t, std::vector<uint32_t>> rebuilt;   // by index of the rebuilt
   };
 
@@ -146,6 +147,7 @@ void Writer::write_object(uint32_t index, Slots& slots) {
   write_external(number(copy + abi::kTypeOffset), graph_.type_external(*node.shape));
   uint32_t edge = node.first_edge;
   abi::for_each_reference(*node.shape, copy, node.bytes, [&](PyObject** reference) {
+    const bool named = graph_.is_named(edge);
     const Target target = graph_.edges()[edge++];
     const uint32_t slot_number = number(reference);
     switch (target.kind) {
@@ -164,8 +166,11 @@ void Writer::write_object(uint32_t index, Slots& slots) {
         slot(slot_number) = to;
         slots.internal.push_back(slot_number);
         const Node& other = graph_.nodes()[target.index];
-        if (other.segment == Kind::kStringSegment || other.segment == Kind::kTextSegment) {
-          slots.strings[static_cast<uint32_t>(to / kSlotBytes)].push_back(slot_number);
+        const auto string = static_cast<uint32_t>(to / kSlotBytes);
+        if (other.segment == Kind::kStringSegment && named) {
+          slots.names[string].push_back(slot_number);
+        } else if (other.segment == Kind::kStringSegment || other.segment == Kind::kTextSegment) {
+          slots.labels[string].push_back(slot_number);
         }
         break;
       }
@@ -182,21 +187,18 @@ void Writer::write_group_tables(uint32_t group) {
     if (module.group != group) continue;
     // No slot names them, but debug interpreters want every string interned.
     for (uint32_t node : {module.origin, module.cached}) {
-      if (node != Graph::kNone) slots.strings[static_cast<uint32_t>(offset_of(node) / kSlotBytes)];
+      if (node != Graph::kNone) slots.labels[static_cast<uint32_t>(offset_of(node) / kSlotBytes)];
     }
   }
-  const uint64_t identifiers_begin =
-      segment_offset(static_cast<size_t>(Kind::kStringSegment) - kFirstSegmentKind);
-  const uint64_t identifiers_end =
-      identifiers_begin +
-      placement_.segment_bytes[static_cast<size_t>(Kind::kStringSegment) - kFirstSegmentKind];
-  for (const auto& [string, named_by] : slots.strings) {
-    const uint64_t offset = uint64_t{string} * kSlotBytes;
-    const bool identifier = offset >= identifiers_begin && offset < identifiers_end;
-    append(table(Kind::kStringUses), StringUse{string, static_cast<uint32_t>(named_by.size()) |
-                                                           (identifier ? kIdentifier : 0)});
-    append_slots(table(Kind::kStringSlots), named_by);
-  }
+  auto write_uses = [this](const auto& strings, uint32_t flag) {
+    for (const auto& [string, named_by] : strings) {
+      append(table(Kind::kStringUses),
+             StringUse{string, static_cast<uint32_t>(named_by.size()) | flag});
+      append_slots(table(Kind::kStringSlots), named_by);
+    }
+  };
+  write_uses(slots.names, kIdentifier);
+  write_uses(slots.labels, 0);
   for (const auto& [index, named_by] : slots.rebuilt) {
     const Rebuilt& rebuilt = graph_.rebuilt()[index];
     append(table(Kind::kActions),

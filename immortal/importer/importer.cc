@@ -50,19 +50,23 @@ bool Importer::init(PyObject* module, PyObject* image_error) {
 }
 
 bool Importer::install_finder() {
-  if (finder_installed_) return true;
   PyObject* meta_path = PySys_GetObject("meta_path");
   if (meta_path == nullptr || !PyList_Check(meta_path)) {
     PyErr_SetString(PyExc_RuntimeError, "sys.meta_path is not a list, so nothing can be imported");
     return false;
   }
-  if (PyList_Insert(meta_path, 0, finder_) < 0) return false;
-  finder_installed_ = true;
-  return true;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(meta_path); ++i) {
+    if (PyList_GET_ITEM(meta_path, i) == finder_) return true;
+  }
+  return PyList_Insert(meta_path, 0, finder_) == 0;
+}
+
+bool Importer::serve(const image::Image& image) {
+  return image.view().modules().empty() || install_finder();
 }
 
 image::Image* Importer::add(std::unique_ptr<image::Image> image) {
-  if (!image->view().modules().empty() && !install_finder()) return nullptr;
+  if (!serve(*image)) return nullptr;
   images_.push_back(std::move(image));
   return images_.back().get();
 }

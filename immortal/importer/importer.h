@@ -39,6 +39,10 @@ class Importer {
   // after which none of its modules is.
   image::Image* add(std::unique_ptr<image::Image> image);
 
+  // Puts the finder back in front of sys.meta_path if somebody has taken it away and the image has
+  // modules. False with a Python error.
+  [[nodiscard]] bool serve(const image::Image& image);
+
   // The image that was loaded from that very file; null if none was.
   image::Image* find_image(const image::FileId& file) const;
 
@@ -70,7 +74,6 @@ class Importer {
   bool install_finder();
 
   std::vector<std::unique_ptr<image::Image>> images_;
-  bool finder_installed_ = false;
   PyObject* image_error_ = nullptr;
   PyObject* finder_ = nullptr;
   PyObject* loader_type_ = nullptr;

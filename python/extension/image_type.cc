@@ -194,6 +194,8 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
     image = state.importer.find_image(loaded->mapping().file());
     if (image == nullptr) image = state.importer.add(std::move(loaded));
     if (image == nullptr) return nullptr;
+  } else if (!state.importer.serve(*image)) {
+    return nullptr;
   }
   Result<> key = PyLong_FromVoidPtr(image);
   if (!key) return nullptr;

@@ -1,9 +1,9 @@
 #include "tenure/core/attach.h"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/python.h"
 

@@ -1,9 +1,9 @@
 #include "tenure/core/strong.h"
 
-#include <gtest/gtest.h>
-
 #include <type_traits>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/python.h"
 
@@ -72,7 +72,8 @@ PyObject* look(PyObject*, PyObject*) {
 PyMethodDef look_method = {"look", look, METH_NOARGS, nullptr};
 
 TEST(Strong, DropsTheOldObjectWhenTheNewOneIsInPlace) {
-  const Strong type = testing::evaluate("type('Sample', (), {'__del__': lambda self: self.look()})");
+  const Strong type =
+      testing::evaluate("type('Sample', (), {'__del__': lambda self: self.look()})");
   Strong handle = PyObject_CallNoArgs(type.get());
   const Strong function = PyCFunction_New(&look_method, nullptr);
   PyObject_SetAttrString(handle.get(), "look", function.get());

@@ -43,7 +43,8 @@ class MemoryFile {
 std::string reason(const image::Problem& problem) {
   const bool raised = PyErr_Occurred() != nullptr;
   PyErr_Clear();
-  if (raised != problem.python_error) give_up("an error is pending and the problem does not say so");
+  if (raised != problem.python_error)
+    give_up("an error is pending and the problem does not say so");
   if (raised) return problem.where + ": Python error";
   if (problem.where.empty() || problem.what.empty()) give_up("a refusal without a reason");
   return problem.where + " " + problem.what;

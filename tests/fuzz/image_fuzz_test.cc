@@ -1,7 +1,6 @@
 // Damaged images, thousands of them: loading, preparing and verifying refuse or work, and never
 // crash. The same every time, unless TENURE_FUZZ_SEED says where to start.
 
-#include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +13,8 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/immortal/image/format.h"
 #include "tenure/tests/fuzz/image_body.h"
@@ -39,8 +40,8 @@ const Bytes& sample() {
 class Attempts {
  public:
   explicit Attempts(int per_process) : per_process_(per_process) {
-    void* shared = mmap(nullptr, sizeof(State), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                        -1, 0);
+    void* shared =
+        mmap(nullptr, sizeof(State), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     state_ = new (shared) State;
   }
   ~Attempts() { munmap(state_, sizeof(State)); }
@@ -154,11 +155,12 @@ TEST(Fuzz, Truncations) {
   lengths.push_back(sample().size() - 1);
   Attempts attempts(512);
   const int count = static_cast<int>(lengths.size());
-  EXPECT_EQ(attempts.run(count, std::chrono::seconds(60),
-                         [&](int i) {
-                           return use_image(std::span(sample()).first(lengths[static_cast<size_t>(i)]));
-                         }),
-            count);
+  EXPECT_EQ(
+      attempts.run(count, std::chrono::seconds(60),
+                   [&](int i) {
+                     return use_image(std::span(sample()).first(lengths[static_cast<size_t>(i)]));
+                   }),
+      count);
   EXPECT_EQ(attempts.refused(), count);
 }
 
@@ -283,7 +285,8 @@ void run_mutations(bool right_checksums, int count) {
     if (right_checksums) editor.fix();
     return use_image(editor.file());
   });
-  std::printf("%d images: %d refused, %d accepted\n", made, attempts.refused(), attempts.accepted());
+  std::printf("%d images: %d refused, %d accepted\n", made, attempts.refused(),
+              attempts.accepted());
   EXPECT_GT(made, 100);
   EXPECT_GT(attempts.refused(), made / 2);
 }

@@ -3,9 +3,9 @@
 //   ./dev bazel build --config=asan --compiler=clang //tests/fuzz:image_fuzzer
 //       (with CC=clang, --copt=-fsanitize=fuzzer-no-link)
 //
-// An input is the bytes of a file. Checksums are made right first, since no fuzzer guesses them, but
-// for inputs whose last byte is odd. Images that load stay mapped, so give it -rss_limit_mb=0 or
-// -fork=1.
+// An input is the bytes of a file. Checksums are made right first, since no fuzzer guesses them,
+// but for inputs whose last byte is odd. Images that load stay mapped, so give it -rss_limit_mb=0
+// or -fork=1.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,11 +1,11 @@
 #include "tenure/handles/borrowed.h"
 
-#include <gtest/gtest.h>
-
 #include <optional>
 #include <thread>
 #include <type_traits>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/python.h"
 

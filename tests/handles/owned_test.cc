@@ -1,10 +1,10 @@
 #include "tenure/handles/owned.h"
 
-#include <gtest/gtest.h>
-
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/python.h"
 
@@ -88,8 +88,8 @@ TEST(Owned, LivesInContainers) {
   EXPECT_EQ(Py_REFCNT(list.get()), 1);
 }
 
-// Destructors run any code. What they see of the handle that is being assigned to is the new object,
-// and what they do to it holds.
+// Destructors run any code. What they see of the handle that is being assigned to is the new
+// object, and what they do to it holds.
 Owned<>* watched = nullptr;
 PyObject* seen = nullptr;
 bool replace = false;

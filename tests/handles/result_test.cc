@@ -1,9 +1,9 @@
 #include "tenure/handles/result.h"
 
-#include <gtest/gtest.h>
-
 #include <type_traits>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/python.h"
 

@@ -74,7 +74,8 @@ void Editor::fix() {
     if (!inside(one.offset, one.bytes, all.size()) || one.offset % alignof(ExtentEntry) != 0) {
       continue;
     }
-    for (ExtentEntry& extent : std::span(at<ExtentEntry>(one.offset), one.bytes / sizeof(ExtentEntry))) {
+    for (ExtentEntry& extent :
+         std::span(at<ExtentEntry>(one.offset), one.bytes / sizeof(ExtentEntry))) {
       if (!inside(extent.offset, extent.bytes, all.size())) continue;
       extent.checksum = image::checksum(all.subspan(extent.offset, extent.bytes));
     }

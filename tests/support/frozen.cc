@@ -1,9 +1,9 @@
 #include "tenure/tests/support/frozen.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <cstring>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/code.h"
 #include "tenure/tests/support/python.h"

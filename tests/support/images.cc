@@ -1,11 +1,11 @@
 #include "tenure/tests/support/images.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "tenure/immortal/image/writer.h"
 #include "tenure/tests/support/python.h"
@@ -43,9 +43,8 @@ std::vector<std::byte> image_of(const std::vector<Source>& sources) {
 }
 
 const std::vector<Source>& sample_sources() {
-  static const std::vector<Source> sources = {
-      {"first",
-       R"(
+  static const std::vector<Source> sources = {{"first",
+                                               R"(
 """Something of everything an image can hold."""
 numbers = (0, 1, 255, 257, -6, 10 ** 30, -(10 ** 25), 0.5, -0.0, 0.0, 2.5j, True, None, ...)
 texts = ('', 'a', 'identifier', 'not an identifier', '\xe9t\xe9', '\u20ac uro', '\U0001f40d')
@@ -78,8 +77,8 @@ async def waits(source):
     async for item in source:
         yield item
 )",
-       true},
-      {"second.part", R"(
+                                               true},
+                                              {"second.part", R"(
 def shared(value, word='shared text of both'):
     return (value, word, 10 ** 30, 123456.789, b'some bytes')
 
@@ -114,7 +113,8 @@ std::vector<std::string> TemporaryFolder::names() const {
 
 void write_bytes(const std::string& path, std::span<const std::byte> bytes) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  out.write(reinterpret_cast<const char*>(bytes.data()),
+            static_cast<std::streamsize>(bytes.size()));
   if (!out.flush()) give_up("cannot write " + path);
 }
 

@@ -1,10 +1,10 @@
 #include "tenure/core/abi/check.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <functional>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/code.h"
 #include "tenure/tests/support/frozen.h"
@@ -17,9 +17,7 @@ using testing::freeze_value;
 
 constexpr size_t kSlack = 64;
 
-size_t place_of(PyObject* object) {
-  return shape_of(object)->bytes(object, ~size_t{0}) + kSlack;
-}
+size_t place_of(PyObject* object) { return shape_of(object)->bytes(object, ~size_t{0}) + kSlack; }
 
 // What is found after `damage` was done to a frozen copy of the value; "" if nothing.
 std::string fault_after(const char* expression, const std::function<void(PyObject*)>& damage) {
@@ -73,7 +71,8 @@ TEST(FindFault, FindsASizeThatDoesNotFit) {
   for (const char* expression : {"b'bytes'", "(1, 2)", "'text'", "'\\u20ac'"}) {
     for (Py_ssize_t size : {Py_ssize_t{-1}, Py_ssize_t{1000}, PY_SSIZE_T_MAX}) {
       // A str's length stands where others have ob_size.
-      EXPECT_EQ(fault_after(expression, [size](PyObject* object) { set_size(object, size); }), kFault)
+      EXPECT_EQ(fault_after(expression, [size](PyObject* object) { set_size(object, size); }),
+                kFault)
           << expression << ' ' << size;
     }
   }
@@ -81,16 +80,17 @@ TEST(FindFault, FindsASizeThatDoesNotFit) {
             kFault);
   EXPECT_EQ(fault_after("'text'", [](PyObject* object) { as_str(object)->state.compact = 0; }),
             kFault);
-  EXPECT_EQ(fault_after("'text'", [](PyObject* object) { as_str(object)->state.kind = 4; }), kFault);
+  EXPECT_EQ(fault_after("'text'", [](PyObject* object) { as_str(object)->state.kind = 4; }),
+            kFault);
   EXPECT_EQ(fault_after("'\\u20ac'", [](PyObject* object) { as_str(object)->state.kind = 3; }),
             kFault);
 }
 
 TEST(FindFault, FindsATupleThatTheCollectorKnows) {
   for (size_t at : {1u, 8u, 9u, 16u}) {
-    EXPECT_EQ(fault_after("(1, 2)",
-                          [at](PyObject* object) { reinterpret_cast<char*>(object)[-at] = 8; }),
-              "is known to the collector")
+    EXPECT_EQ(
+        fault_after("(1, 2)", [at](PyObject* object) { reinterpret_cast<char*>(object)[-at] = 8; }),
+        "is known to the collector")
         << at;
   }
 }
@@ -110,8 +110,9 @@ TEST(FindFault, FindsCharactersOfTheWrongWidth) {
   constexpr const char* kFault = "is a str with a character of the wrong width";
   auto put = [](size_t index, Py_UCS4 character) {
     return [=](PyObject* object) {
-      PyUnicode_WRITE(PyUnicode_KIND(object), PyUnicode_DATA(object), static_cast<Py_ssize_t>(index),
-                      character);
+      const auto width = static_cast<size_t>(PyUnicode_KIND(object));
+      // Little endian: a narrow character is the start of a wide one.
+      std::memcpy(static_cast<char*>(PyUnicode_DATA(object)) + index * width, &character, width);
     };
   };
   EXPECT_EQ(fault_after("'text'", put(2, 0x80)), kFault);
@@ -123,13 +124,12 @@ TEST(FindFault, FindsCharactersOfTheWrongWidth) {
 }
 
 TEST(FindFault, FindsStringsThatTheInterpreterWouldFree) {
-  EXPECT_EQ(
-      fault_after("'text'", [](PyObject* object) { as_str(object)->state.statically_allocated = 0; }),
-      "is a str that the interpreter would free");
   EXPECT_EQ(fault_after("'text'",
-                        [](PyObject* object) {
-                          as_str(object)->state.interned = SSTATE_INTERNED_MORTAL;
-                        }),
+                        [](PyObject* object) { as_str(object)->state.statically_allocated = 0; }),
+            "is a str that the interpreter would free");
+  EXPECT_EQ(fault_after(
+                "'text'",
+                [](PyObject* object) { as_str(object)->state.interned = SSTATE_INTERNED_MORTAL; }),
             "is an immortal str that is interned as a mortal one");
 }
 

@@ -1,8 +1,8 @@
 #include "tenure/core/abi/code.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/frozen.h"
 #include "tenure/tests/support/python.h"

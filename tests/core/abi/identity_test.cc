@@ -1,12 +1,12 @@
 #include "tenure/core/abi/identity.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/shape.h"
 #include "tenure/tests/support/python.h"
@@ -67,8 +67,9 @@ TEST(Identity, KnowsTheBinaryOfTheStaticObjects) {
   const Identity& self = identity();
   EXPECT_EQ(self.load_bias % 4096, 0u);
   EXPECT_LT(self.binary_begin, self.binary_end);
-  const void* const statics[] = {&PyUnicode_Type, &PyCode_Type, Py_None, Py_True, Py_Ellipsis,
-                                 reinterpret_cast<const void*>(&PyUnicode_New)};
+  const void* const statics[] = {&PyUnicode_Type, &PyCode_Type,
+                                 Py_None,         Py_True,
+                                 Py_Ellipsis,     reinterpret_cast<const void*>(&PyUnicode_New)};
   for (const void* object : statics) {
     const auto address = reinterpret_cast<uint64_t>(object);
     EXPECT_GE(address, self.binary_begin);

@@ -1,8 +1,8 @@
 #include "tenure/core/abi/immortal.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/python.h"
 
@@ -12,7 +12,8 @@ namespace {
 using testing::evaluate;
 
 TEST(IsImmortal, SaysSoOfTheInterpretersOwn) {
-  for (const char* expression : {"None", "True", "...", "0", "256", "''", "'a'", "b''", "()", "int"}) {
+  for (const char* expression :
+       {"None", "True", "...", "0", "256", "''", "'a'", "b''", "()", "int"}) {
     const Strong object = evaluate(expression);
     EXPECT_TRUE(is_immortal(object.get())) << expression;
   }

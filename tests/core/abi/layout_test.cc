@@ -1,12 +1,12 @@
 // The layout tables against the installed headers: every field where the compiler puts it, and no
 // byte of an object that no field speaks for.
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/shape.h"
 #include "tenure/tests/support/python.h"
@@ -26,8 +26,7 @@ struct Expected {
 };
 
 #define AT(type, member) offsetof(type, member), sizeof(type::member)
-#define SAY(type, member, role) \
-  { #member, AT(type, member), FieldRole::role }
+#define SAY(type, member, role) {#member, AT(type, member), FieldRole::role}
 
 const std::vector<Expected> kHead = {{"ob_refcnt", 0, 8, FieldRole::kCount},
                                      SAY(PyObject, ob_type, kType)};
@@ -56,8 +55,9 @@ std::vector<Expected> expected_fields(ShapeId id) {
     case ShapeId::kFloat:
       return with(kHead, {SAY(PyFloatObject, ob_fval, kPlain)});
     case ShapeId::kComplex:
-      return with(kHead, {{"cval.real", offsetof(PyComplexObject, cval), 8, FieldRole::kPlain},
-                          {"cval.imag", offsetof(PyComplexObject, cval) + 8, 8, FieldRole::kPlain}});
+      return with(kHead,
+                  {{"cval.real", offsetof(PyComplexObject, cval), 8, FieldRole::kPlain},
+                   {"cval.imag", offsetof(PyComplexObject, cval) + 8, 8, FieldRole::kPlain}});
     case ShapeId::kTuple:
 #if PY_VERSION_HEX >= 0x030e0000
       return with(var_head, {SAY(PyTupleObject, ob_hash, kHash)});
@@ -67,22 +67,33 @@ std::vector<Expected> expected_fields(ShapeId id) {
     default:
       break;
   }
-  std::vector<Expected> code = with(
-      var_head,
-      {SAY(PyCodeObject, co_consts, kReference), SAY(PyCodeObject, co_names, kReference),
-       SAY(PyCodeObject, co_exceptiontable, kReference), SAY(PyCodeObject, co_flags, kPlain),
-       SAY(PyCodeObject, co_argcount, kPlain), SAY(PyCodeObject, co_posonlyargcount, kPlain),
-       SAY(PyCodeObject, co_kwonlyargcount, kPlain), SAY(PyCodeObject, co_stacksize, kPlain),
-       SAY(PyCodeObject, co_firstlineno, kPlain), SAY(PyCodeObject, co_nlocalsplus, kPlain),
-       SAY(PyCodeObject, co_framesize, kPlain), SAY(PyCodeObject, co_nlocals, kPlain),
-       SAY(PyCodeObject, co_ncellvars, kPlain), SAY(PyCodeObject, co_nfreevars, kPlain),
-       SAY(PyCodeObject, co_version, kVersion), SAY(PyCodeObject, co_localsplusnames, kReference),
-       SAY(PyCodeObject, co_localspluskinds, kReference), SAY(PyCodeObject, co_filename, kReference),
-       SAY(PyCodeObject, co_name, kReference), SAY(PyCodeObject, co_qualname, kLabel),
-       SAY(PyCodeObject, co_linetable, kReference), SAY(PyCodeObject, co_weakreflist, kVolatile),
-       SAY(PyCodeObject, co_executors, kVolatile), SAY(PyCodeObject, _co_cached, kVolatile),
-       SAY(PyCodeObject, _co_instrumentation_version, kVolatile),
-       SAY(PyCodeObject, _co_monitoring, kVolatile)});
+  std::vector<Expected> code =
+      with(var_head, {SAY(PyCodeObject, co_consts, kReference),
+                      SAY(PyCodeObject, co_names, kReference),
+                      SAY(PyCodeObject, co_exceptiontable, kReference),
+                      SAY(PyCodeObject, co_flags, kPlain),
+                      SAY(PyCodeObject, co_argcount, kPlain),
+                      SAY(PyCodeObject, co_posonlyargcount, kPlain),
+                      SAY(PyCodeObject, co_kwonlyargcount, kPlain),
+                      SAY(PyCodeObject, co_stacksize, kPlain),
+                      SAY(PyCodeObject, co_firstlineno, kPlain),
+                      SAY(PyCodeObject, co_nlocalsplus, kPlain),
+                      SAY(PyCodeObject, co_framesize, kPlain),
+                      SAY(PyCodeObject, co_nlocals, kPlain),
+                      SAY(PyCodeObject, co_ncellvars, kPlain),
+                      SAY(PyCodeObject, co_nfreevars, kPlain),
+                      SAY(PyCodeObject, co_version, kVersion),
+                      SAY(PyCodeObject, co_localsplusnames, kLocals),
+                      SAY(PyCodeObject, co_localspluskinds, kReference),
+                      SAY(PyCodeObject, co_filename, kReference),
+                      SAY(PyCodeObject, co_name, kReference),
+                      SAY(PyCodeObject, co_qualname, kLabel),
+                      SAY(PyCodeObject, co_linetable, kReference),
+                      SAY(PyCodeObject, co_weakreflist, kVolatile),
+                      SAY(PyCodeObject, co_executors, kVolatile),
+                      SAY(PyCodeObject, _co_cached, kVolatile),
+                      SAY(PyCodeObject, _co_instrumentation_version, kVolatile),
+                      SAY(PyCodeObject, _co_monitoring, kVolatile)});
 #if PY_VERSION_HEX >= 0x030e0000
   code.push_back(SAY(PyCodeObject, _co_unique_id, kVolatile));
 #endif

@@ -2,7 +2,6 @@
 
 #include "tenure/core/abi/shape.h"
 
-#include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,6 +9,8 @@
 #include <limits>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/frozen.h"
 #include "tenure/tests/support/python.h"
@@ -93,8 +94,8 @@ TEST(Shape, IsFoundByTypeAndForm) {
 TEST(Shape, OthersHaveNone) {
   for (const char* expression :
        {"None", "True", "...", "[]", "{}", "set()", "frozenset()", "slice(1)", "object()", "int",
-        "type('S', (str,), {})('legacy')", "type('T', (tuple,), {})()",
-        "type('I', (int,), {})(7)", "type('F', (float,), {})(7)", "bytearray(b'')", "len"}) {
+        "type('S', (str,), {})('legacy')", "type('T', (tuple,), {})()", "type('I', (int,), {})(7)",
+        "type('F', (float,), {})(7)", "bytearray(b'')", "len"}) {
     const Strong object = evaluate(expression);
     EXPECT_EQ(shape_of(object.get()), nullptr) << expression;
   }
@@ -160,11 +161,16 @@ TEST(Bytes, ReadNothingBehindTheFixedPart) {
 
 TEST(Bytes, AreNoneForImpossibleSizes) {
   AtTheEdge edge;
-  const int64_t sizes[] = {-1, std::numeric_limits<int64_t>::min(),
-                           std::numeric_limits<int64_t>::max(), int64_t{1} << 62,
-                           int64_t{1} << 61,  int64_t{1} << 40};
-  const Sample sized[] = {{"'ab'", ShapeId::kStrAscii},  {"'\\xe9t'", ShapeId::kStrCompact},
-                          {"b'ab'", ShapeId::kBytes},     {"(1, 2)", ShapeId::kTuple},
+  const int64_t sizes[] = {-1,
+                           std::numeric_limits<int64_t>::min(),
+                           std::numeric_limits<int64_t>::max(),
+                           int64_t{1} << 62,
+                           int64_t{1} << 61,
+                           int64_t{1} << 40};
+  const Sample sized[] = {{"'ab'", ShapeId::kStrAscii},
+                          {"'\\xe9t'", ShapeId::kStrCompact},
+                          {"b'ab'", ShapeId::kBytes},
+                          {"(1, 2)", ShapeId::kTuple},
                           {"compile('', '', 'exec')", ShapeId::kCode}};
   for (const Sample& sample : sized) {
     const Strong object = evaluate(sample.expression);

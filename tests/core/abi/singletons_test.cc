@@ -1,10 +1,10 @@
 #include "tenure/core/abi/singletons.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <limits>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/immortal.h"
 #include "tenure/tests/support/frozen.h"
@@ -26,10 +26,24 @@ void expect_round_trip(PyObject* object, Kind kind, int64_t value, const std::st
 }
 
 TEST(WellKnown, IsEachTheObjectOfItsName) {
-  const char* const names[] = {
-      "str",  "bytes", "int",   "float", "complex",  "tuple",
-      "type((lambda: 0).__code__)", "bool",  "frozenset", "slice", "None",
-      "True", "False", "...",   "NotImplemented", "()", "b''", "''"};
+  const char* const names[] = {"str",
+                               "bytes",
+                               "int",
+                               "float",
+                               "complex",
+                               "tuple",
+                               "type((lambda: 0).__code__)",
+                               "bool",
+                               "frozenset",
+                               "slice",
+                               "None",
+                               "True",
+                               "False",
+                               "...",
+                               "NotImplemented",
+                               "()",
+                               "b''",
+                               "''"};
   static_assert(std::size(names) + 1 == kWellKnownEnd);
   for (uint32_t i = 1; i < kWellKnownEnd; ++i) {
     const Strong expected = evaluate(names[i - 1]);
@@ -43,9 +57,9 @@ TEST(WellKnown, IsNothingForOtherNumbers) {
   for (uint32_t number : {0u, kWellKnownEnd, kWellKnownEnd + 1, 1000u, ~0u}) {
     EXPECT_EQ(well_known(static_cast<WellKnown>(number)), nullptr) << number;
   }
-  for (int64_t number : {int64_t{0}, int64_t{-1}, int64_t{kWellKnownEnd},
-                         std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(),
-                         (int64_t{1} << 32) + 11}) {
+  for (int64_t number :
+       {int64_t{0}, int64_t{-1}, int64_t{kWellKnownEnd}, std::numeric_limits<int64_t>::min(),
+        std::numeric_limits<int64_t>::max(), (int64_t{1} << 32) + 11}) {
     EXPECT_EQ(resolve({Kind::kWellKnown, number}), nullptr) << number;
   }
 }
@@ -59,7 +73,8 @@ TEST(SmallInts, RoundTripAtBothEndsAndNotBeyond) {
   while (resolve({Kind::kSmallInt, highest + 1}) != nullptr) ++highest;
   EXPECT_LE(lowest, -5);
   EXPECT_GE(highest, 256);
-  for (int64_t value : {lowest, lowest + 1, int64_t{-1}, int64_t{0}, int64_t{1}, highest - 1, highest}) {
+  for (int64_t value :
+       {lowest, lowest + 1, int64_t{-1}, int64_t{0}, int64_t{1}, highest - 1, highest}) {
     const Strong number = PyLong_FromLongLong(value);
     expect_round_trip(number.get(), Kind::kSmallInt, value, std::to_string(value));
   }
@@ -133,9 +148,9 @@ TEST(StaticStrings, AreNotThoseMadeLater) {
 }
 
 TEST(Others, AreNoSingletons) {
-  for (const char* expression :
-       {"1.5", "2j", "'no such name'", "b'bytes'", "(1,)", "[]", "frozenset()", "object()", "dict",
-        "type('I', (int,), {})(1)", "type('S', (str,), {})('a')", "type('B', (bytes,), {})(b'a')"}) {
+  for (const char* expression : {"1.5", "2j", "'no such name'", "b'bytes'", "(1,)", "[]",
+                                 "frozenset()", "object()", "dict", "type('I', (int,), {})(1)",
+                                 "type('S', (str,), {})('a')", "type('B', (bytes,), {})(b'a')"}) {
     const Strong object = evaluate(expression);
     EXPECT_FALSE(singleton_of(object.get())) << expression;
   }
@@ -154,7 +169,8 @@ TEST(Binary, HoldsStaticObjectsAndNoOthers) {
 }
 
 TEST(Singletons, LeakNothing) {
-  const Strong list = evaluate("[0, 300, 10 ** 30, 'a', 'text', b'a', b'bytes', None, (), '', b'']");
+  const Strong list =
+      evaluate("[0, 300, 10 ** 30, 'a', 'text', b'a', b'bytes', None, (), '', b'']");
   testing::expect_no_leak([&list] {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list.get()); ++i) {
       singleton_of(PyList_GET_ITEM(list.get(), i));

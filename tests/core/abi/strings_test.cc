@@ -1,11 +1,12 @@
 #include "tenure/core/abi/strings.h"
 
-#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/immortal.h"
 #include "tenure/tests/support/frozen.h"
@@ -169,7 +170,9 @@ TEST_P(InternUnused, SurvivesTheInterpreter) {
         const Strong before = evaluate("sys.intern('" + mark("was there") + "')");
         const std::string content = "'" + mark("was there") + "'";
         intern_unused(freeze_value(content.c_str()), where);
-        { const Strong last = Strong(Py_NewRef(before.get())); }
+        {
+          const Strong last = Strong(Py_NewRef(before.get()));
+        }
         std::vector<State> states;
         for (PyObject* str : ours) states.push_back(state_of(str));
         if (Py_FinalizeEx() != 0) _exit(1);
@@ -203,8 +206,9 @@ TEST(FindInternTable, LeavesNothingBehind) {
 }
 
 TEST(InternText, IsTheInterpretersStringOfThatContent) {
-  const char* const texts[] = {"interned as text", "__init__", "a", "", "\xc3\xa9t\xc3\xa9",
-                               "\xe2\x82\xac", "\xf0\x9f\x90\x8d", "\xed\xa0\x80 alone"};
+  const char* const texts[] = {
+      "interned as text", "__init__",          "a", "", "\xc3\xa9t\xc3\xa9", "\xe2\x82\xac",
+      "\xf0\x9f\x90\x8d", "\xed\xa0\x80 alone"};
   for (const char* text : texts) {
     PyObject* str = intern_text(text, std::strlen(text));
     ASSERT_NE(str, nullptr) << text;

@@ -1,9 +1,9 @@
 #include "tenure/immortal/image/actions.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/images.h"
 #include "tenure/tests/support/python.h"
@@ -23,9 +23,8 @@ TEST(ActionFor, KnowsFrozenSetsAndSlices) {
 }
 
 TEST(ActionFor, KnowsNothingElse) {
-  for (const char* expression :
-       {"set()", "{}", "[]", "object()", "None", "'text'", "(1,)", "type('F', (frozenset,), {})()",
-        "range(3)", "len"}) {
+  for (const char* expression : {"set()", "{}", "[]", "object()", "None", "'text'", "(1,)",
+                                 "type('F', (frozenset,), {})()", "range(3)", "len"}) {
     const Strong object = evaluate(expression);
     EXPECT_EQ(action_for(object.get()), std::nullopt) << expression;
   }

@@ -1,11 +1,11 @@
 #include "tenure/immortal/image/checksum.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -30,14 +30,13 @@ struct Vector {
 };
 
 // XXH3_64bits with seed 0, from that check: one for each way the algorithm takes.
-constexpr std::array kVectors = {
-    Vector{0, 0x2D06800538D394C2},    Vector{1, 0xC44BDFF4074EECDB},
-    Vector{6, 0x27B56A84CD2D7325},    Vector{12, 0xA713DAF0DFBB77E7},
-    Vector{24, 0xA3FE70BF9D3510EB},   Vector{48, 0x397DA259ECBA1F11},
-    Vector{80, 0xBCDEFBBB2C47C90A},   Vector{195, 0xCD94217EE362EC3A},
-    Vector{403, 0xCDEB804D65C6DEA4},  Vector{512, 0x617E49599013CB6B},
-    Vector{2048, 0xDD59E2C3A5F038E0}, Vector{2240, 0x6E73A90539CF2948},
-    Vector{2367, 0xCB37AEB9E5D361ED}};
+constexpr std::array kVectors = {Vector{0, 0x2D06800538D394C2},    Vector{1, 0xC44BDFF4074EECDB},
+                                 Vector{6, 0x27B56A84CD2D7325},    Vector{12, 0xA713DAF0DFBB77E7},
+                                 Vector{24, 0xA3FE70BF9D3510EB},   Vector{48, 0x397DA259ECBA1F11},
+                                 Vector{80, 0xBCDEFBBB2C47C90A},   Vector{195, 0xCD94217EE362EC3A},
+                                 Vector{403, 0xCDEB804D65C6DEA4},  Vector{512, 0x617E49599013CB6B},
+                                 Vector{2048, 0xDD59E2C3A5F038E0}, Vector{2240, 0x6E73A90539CF2948},
+                                 Vector{2367, 0xCB37AEB9E5D361ED}};
 
 TEST(Checksum, IsXxh3) {
   const auto buffer = sanity_buffer(4096);

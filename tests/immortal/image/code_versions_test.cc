@@ -1,10 +1,10 @@
 #include "tenure/immortal/image/code_versions.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/code.h"
 
@@ -37,8 +37,9 @@ TEST(CodeVersions, MovesTheNewcomer) {
     uint32_t count;
   };
   uint32_t expected = kFirst;
-  for (const Range& one : {Range{kFirst + 1000, 10}, Range{kFirst + 1009, 10},
-                           Range{kFirst + 991, 10}, Range{kFirst + 995, 30}, Range{kFirst + 1003, 2}}) {
+  for (const Range& one :
+       {Range{kFirst + 1000, 10}, Range{kFirst + 1009, 10}, Range{kFirst + 991, 10},
+        Range{kFirst + 995, 30}, Range{kFirst + 1003, 2}}) {
     const auto first = take_code_versions(interpreter, one.wanted, one.count);
     ASSERT_TRUE(first.has_value());
     EXPECT_EQ(*first, expected) << "the first free range of that size";

@@ -1,8 +1,8 @@
 #include "tenure/immortal/image/externals.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/immortal.h"
 #include "tenure/immortal/image/format.h"
@@ -38,8 +38,7 @@ std::string result(const std::string& program) {
 }
 
 constexpr const char* kDamaged = "has a damaged path program; freeze the image again";
-constexpr const char* kUnknown =
-    "uses a path operation this Tenure does not know; use a newer one";
+constexpr const char* kUnknown = "uses a path operation this Tenure does not know; use a newer one";
 constexpr const char* kAbsent =
     "names an object that this interpreter does not have; freeze the image again with this one";
 
@@ -133,10 +132,13 @@ TEST(FollowPath, RefusesOperationsItDoesNotKnow) {
 }
 
 TEST(FollowPath, RefusesProgramsCutOffAnywhere) {
-  const std::string programs[] = {
-      op(PathOp::kWellKnown, 12), op(PathOp::kSmallInt, 2), op(PathOp::kLatin1, 'a'),
-      op(PathOp::kByte, 0xe9), op(PathOp::kInterned, "text"), op(PathOp::kModule, "sys"),
-      op(PathOp::kModule, "sys") + op(PathOp::kAttribute, "modules")};
+  const std::string programs[] = {op(PathOp::kWellKnown, 12),
+                                  op(PathOp::kSmallInt, 2),
+                                  op(PathOp::kLatin1, 'a'),
+                                  op(PathOp::kByte, 0xe9),
+                                  op(PathOp::kInterned, "text"),
+                                  op(PathOp::kModule, "sys"),
+                                  op(PathOp::kModule, "sys") + op(PathOp::kAttribute, "modules")};
   for (const std::string& program : programs) {
     for (size_t kept = 1; kept < program.size(); ++kept) {
       const std::string cut = program.substr(0, kept);
@@ -164,7 +166,8 @@ TEST(FollowPath, LeaksNothing) {
     const std::string programs[] = {
         op(PathOp::kModule, "sys") + op(PathOp::kAttribute, "modules") + op(PathOp::kItem, "sys"),
         op(PathOp::kModule, "sys") + op(PathOp::kAttribute, "absent"),
-        op(PathOp::kModule, "sys") + "\x7f", op(PathOp::kModule, "sys") + op(PathOp::kWellKnown, 11),
+        op(PathOp::kModule, "sys") + "\x7f",
+        op(PathOp::kModule, "sys") + op(PathOp::kWellKnown, 11),
         op(PathOp::kModule, "sys") + "\x07"};
     for (const std::string& program : programs) result(program);
   });

@@ -1,10 +1,10 @@
 #include "tenure/immortal/image/graph.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <functional>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tenure/immortal/image/verify.h"
 #include "tenure/immortal/image/writer.h"
@@ -121,7 +121,8 @@ TEST(Graph, TellsObjectsApartByValue) {
       " tuple(' '.join(('two', 'words')) for _ in range(3)) + tuple(bytes(b'by') + b'te'"
       " for _ in range(3)) + tuple((int('1000'), int('2000')) for _ in range(3))");
   ASSERT_TRUE(add(graph, code.get(), problem));
-  for (const char* value : {"123456789", "1.25", "'two words'", "b'byte'", "(1000, 2000)", "1000"}) {
+  for (const char* value :
+       {"123456789", "1.25", "'two words'", "b'byte'", "(1000, 2000)", "1000"}) {
     EXPECT_EQ(count_equal(graph, value), 1u) << value;
   }
 }
@@ -276,9 +277,10 @@ TEST(Graph, RebuildsEqualSetsOnce) {
 TEST(Graph, PutsWhatNamesFamiliarStringsAside) {
   const Strong familiar = evaluate("{sys.intern('seen_before')}");
   Graph graph(familiar.get());
-  testing::add_sources(graph, {{"one", "a = ('seen_before', 1); b = ('never_seen', 1)\n"
-                                       "def f(): return seen_before\n"
-                                       "def g(): return never_seen\n"}});
+  testing::add_sources(graph, {{"one",
+                                "a = ('seen_before', 1); b = ('never_seen', 1)\n"
+                                "def f(): return seen_before\n"
+                                "def g(): return never_seen\n"}});
   EXPECT_TRUE(node_equal(graph, "'seen_before'").familiar);
   EXPECT_FALSE(node_equal(graph, "'never_seen'").familiar);
   EXPECT_EQ(node_equal(graph, "('seen_before', 1)").segment, Kind::kReplacedTupleSegment);
@@ -333,8 +335,8 @@ TEST(Graph, FollowsDeepNestingWithoutTheStack) {
 
 TEST(Graph, RefusesOtherObjectsByTheirPath) {
   auto path = [](const char* at, const char* type) {
-    return "module 'sample' code.co_consts" + place_of_constant() + at + ": object of type " + type +
-           " has no shape, so an image cannot hold it";
+    return "module 'sample' code.co_consts" + place_of_constant() + at + ": object of type " +
+           type + " has no shape, so an image cannot hold it";
   };
   EXPECT_EQ(refusal(PyList_New(0)), path("", "list"));
   EXPECT_EQ(refusal(evaluate("(1, {}, 2)")), path("[1]", "dict"));
@@ -349,7 +351,8 @@ TEST(Graph, RefusesWhatIsInsideCodeByItsPath) {
   const Strong inner = code_with(PyList_New(0));
   EXPECT_EQ(refusal(PyTuple_Pack(1, inner.get())),
             "module 'sample' code.co_consts" + place_of_constant() + "[0].co_consts" +
-                place_of_constant() + ": object of type list has no shape, so an image cannot hold it");
+                place_of_constant() +
+                ": object of type list has no shape, so an image cannot hold it");
 }
 
 TEST(Graph, RefusesCodeThatIsWatched) {

@@ -1,12 +1,13 @@
 #include "tenure/immortal/image/image.h"
 
-#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/code.h"
 #include "tenure/core/abi/immortal.h"
@@ -68,7 +69,8 @@ TEST(Image, IsUsedAsItIsAtItsAddress) {
   const auto file = new_image();
   auto image = load_good(file);
   EXPECT_TRUE(image->is_prelinked());
-  EXPECT_EQ(reinterpret_cast<uint64_t>(image->mapping().base()), image->view().header().preferred_base);
+  EXPECT_EQ(reinterpret_cast<uint64_t>(image->mapping().base()),
+            image->view().header().preferred_base);
   expect_works(*image);
   EXPECT_EQ(image->stats().slots_relocated, 0u);
   EXPECT_EQ(image->first_code_version(), image->view().header().first_code_version);
@@ -78,7 +80,8 @@ TEST(Image, IsRelocatedWhenItsAddressIsTaken) {
   const auto file = new_image();
   auto image = load_moved(file);
   EXPECT_FALSE(image->is_prelinked());
-  EXPECT_NE(reinterpret_cast<uint64_t>(image->mapping().base()), image->view().header().preferred_base);
+  EXPECT_NE(reinterpret_cast<uint64_t>(image->mapping().base()),
+            image->view().header().preferred_base);
   expect_works(*image);
   EXPECT_GT(image->stats().slots_relocated, 100u);
   Verified verified;
@@ -193,7 +196,8 @@ TEST(Image, WithADamagedCommonGroupServesNobody) {
 TEST(Image, SharesItsStringsWithTheInterpreter) {
   const Strong known = evaluate("sys.intern('known_before_' + 'the_image')");
   auto image = load_good(image_of(
-      {{"sample", "known_before_the_image = 1\ndef f(only_in_the_image): return known_before_the_image\n"}}));
+      {{"sample",
+        "known_before_the_image = 1\ndef f(only_in_the_image): return known_before_the_image\n"}}));
   const Strong names = testing::execute(code_in(*image, "sample"));
   EXPECT_GE(image->stats().strings_replaced, 1u);
   EXPECT_GE(image->stats().strings_interned, 1u);
@@ -211,7 +215,8 @@ TEST(Image, SharesItsStringsWithTheInterpreter) {
 }
 
 TEST(Image, RebuildsSetsAndSlices) {
-  auto image = load_good(image_of({{"sample", "def f(x): return x in {'red', 'green', 10 ** 9}\n"}}));
+  auto image =
+      load_good(image_of({{"sample", "def f(x): return x in {'red', 'green', 10 ** 9}\n"}}));
   const Strong names = testing::execute(code_in(*image, "sample"));
   EXPECT_EQ(image->stats().objects_rebuilt, 1u);
   bool found = false;
@@ -229,8 +234,7 @@ TEST(Image, RebuildsSetsAndSlices) {
 std::set<uint32_t> versions_of(Image& image) {
   std::set<uint32_t> versions;
   for (const ModuleEntry& module : image.view().modules()) {
-    versions.insert(abi::code_version(
-        code_in(image, std::string(image.view().text(module.name)))));
+    versions.insert(abi::code_version(code_in(image, std::string(image.view().text(module.name)))));
   }
   return versions;
 }
@@ -266,7 +270,8 @@ TEST(Image, MovesItsCodeVersionsWhenOthersHaveThem) {
   editor.fix();
   auto image = load_good(editor.file());
   EXPECT_NE(image->first_code_version(), in_the_way->first_code_version());
-  EXPECT_EQ(reinterpret_cast<uint64_t>(image->mapping().base()), image->view().header().preferred_base);
+  EXPECT_EQ(reinterpret_cast<uint64_t>(image->mapping().base()),
+            image->view().header().preferred_base);
   expect_works(*image);
 }
 

@@ -1,6 +1,5 @@
 #include "tenure/immortal/image/mapping.h"
 
-#include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <sstream>
 #include <string>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "tenure/immortal/image/format.h"
 #include "tenure/tests/support/editor.h"

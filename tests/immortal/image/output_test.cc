@@ -1,6 +1,5 @@
 #include "tenure/immortal/image/output.h"
 
-#include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <csignal>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/images.h"
 

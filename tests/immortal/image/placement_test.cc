@@ -1,11 +1,11 @@
 #include "tenure/immortal/image/placement.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/tests/support/images.h"
 #include "tenure/tests/support/python.h"

@@ -2,13 +2,13 @@
 
 #include "tenure/immortal/image/preparation.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <functional>
 #include <string>
 
-#include "tenure/core/abi/immortal.h"
+#include <gtest/gtest.h>
+
+#include "tenure/core/abi/shape.h"
 #include "tenure/immortal/image/image.h"
 #include "tenure/immortal/image/varint.h"
 #include "tenure/tests/support/editor.h"
@@ -67,13 +67,14 @@ TEST(Preparation, AcceptsTheSampleAsItIs) {
 }
 
 TEST(InternalSlots, MustLieInTheGroup) {
-  for (uint64_t slot : {uint64_t{0}, uint64_t{1}, uint64_t{511}, uint64_t{1} << 20, uint64_t{1} << 61,
-                        ~uint64_t{0}}) {
-    EXPECT_EQ(after([=](Editor& editor,
-                        uint32_t group) { put(editor, group, Kind::kInternalSlots, varints({slot})); },
-                    Place::kElsewhere),
-              "module 'sample' has a slot outside the group in its internal slots, at offset " +
-                  std::to_string(slot * 8))
+  for (uint64_t slot : {uint64_t{0}, uint64_t{1}, uint64_t{511}, uint64_t{1} << 20,
+                        uint64_t{1} << 61, ~uint64_t{0}}) {
+    EXPECT_EQ(
+        after([=](Editor& editor,
+                  uint32_t group) { put(editor, group, Kind::kInternalSlots, varints({slot})); },
+              Place::kElsewhere),
+        "module 'sample' has a slot outside the group in its internal slots, at offset " +
+            std::to_string(slot * 8))
         << slot;
   }
 }
@@ -84,7 +85,8 @@ TEST(InternalSlots, MustBeWholeNumbers) {
         editor.part<char>(group, Kind::kInternalSlots).back() = static_cast<char>(0x80);
       },
       Place::kElsewhere);
-  EXPECT_EQ(why.find("module 'sample' has a slot outside the group in its internal slots"), 0u) << why;
+  EXPECT_EQ(why.find("module 'sample' has a slot outside the group in its internal slots"), 0u)
+      << why;
 }
 
 TEST(InternalSlots, AreNotReadAtHome) {
@@ -122,7 +124,8 @@ TEST(ExternalSlots, MustLieInTheGroup) {
   const std::string why = after_in_another_build([](Editor& editor, uint32_t group) {
     put(editor, group, Kind::kExternalSlots, varints({0, 1, 3}));
   });
-  EXPECT_EQ(why, "module 'sample' has a slot outside the group in its external slots, at offset 24");
+  EXPECT_EQ(why,
+            "module 'sample' has a slot outside the group in its external slots, at offset 24");
 }
 
 TEST(ExternalSlots, MustBeAsManyAsTheySay) {
@@ -134,7 +137,16 @@ TEST(ExternalSlots, MustBeAsManyAsTheySay) {
     std::memcpy(part.data() + 4, first.data(), first.size());
     std::memset(part.data() + 4 + first.size(), 0, part.size() - 4 - first.size());
   });
-  EXPECT_EQ(why.find("module 'sample' has a slot outside the group in its external slots"), 0u) << why;
+  EXPECT_EQ(why.find("module 'sample' has a slot outside the group in its external slots"), 0u)
+      << why;
+}
+
+// All pointers of a file are for one address. If that is not the header's, none is right.
+TEST(PreferredBase, MustBeTheOneThePointersAreFor) {
+  EXPECT_EQ(
+      after([](Editor& editor, uint32_t) { editor.header().preferred_base += uint64_t{1} << 30; },
+            Place::kHome),
+      "module 'sample' was not written for the address that the header prefers");
 }
 
 TEST(Strings, MustHaveTheirSlots) {
@@ -220,6 +232,37 @@ TEST(Actions, MustHaveATupleOfTheRightSizeForArgument) {
   }
 }
 
+// What an action's argument holds is hashed, so it has to be known for an object before.
+TEST(Actions, MustHaveObjectsInTheirArgument) {
+  static const int ours = 0;
+  const auto not_objects = {uint64_t{0}, uint64_t{1}, uint64_t{1} << 50,
+                            reinterpret_cast<uint64_t>(&ours),
+                            reinterpret_cast<uint64_t>(&PyList_Type)};
+  auto with_item = [](const std::function<uint64_t(Editor&, uint64_t)>& item) {
+    return after(
+        [&](Editor& editor, uint32_t group) {
+          const uint64_t argument = editor.part<ActionEntry>(group, Kind::kActions)[0].argument;
+          // An int, the first in the order of elements, which neither interning nor moving writes.
+          const uint64_t first = argument + abi::shape(abi::ShapeId::kTuple)->fixed_bytes;
+          *editor.at<uint64_t>(first) = item(editor, argument);
+        },
+        Place::kHome);
+  };
+  constexpr const char* kNoObject = "module 'sample' has an action whose argument holds no object";
+  for (uint64_t address : not_objects) {
+    EXPECT_EQ(with_item([=](Editor&, uint64_t) { return address; }), kNoObject) << address;
+  }
+  // In the image, where there is no object, and where there is a tuple that holds itself.
+  EXPECT_EQ(with_item([](Editor& editor, uint64_t argument) {
+              return editor.header().preferred_base + argument + 8;
+            }),
+            kNoObject);
+  EXPECT_EQ(with_item([](Editor& editor, uint64_t argument) {
+              return editor.header().preferred_base + argument;
+            }),
+            kNoObject);
+}
+
 TEST(Actions, MustBeKnown) {
   for (uint16_t number : {uint16_t{0}, uint16_t{3}, uint16_t{0xffff}}) {
     EXPECT_EQ(after(
@@ -241,26 +284,25 @@ TEST(Actions, MustFitTheirArgument) {
         *editor.at<int64_t>(action.argument + 16) = 2;
       },
       Place::kHome);
-  EXPECT_EQ(why, "module 'sample' has an action (number 2) that this Tenure cannot do; use a newer one");
+  EXPECT_EQ(why,
+            "module 'sample' has an action (number 2) that this Tenure cannot do; use a newer one");
 }
 
 TEST(Actions, AreOnlyPutIntoSlotsOfTheGroup) {
-  EXPECT_EQ(after(
-                [](Editor& editor, uint32_t group) {
-                  editor.part<uint32_t>(group, Kind::kActionSlots)[0] = 9;
-                },
-                Place::kHome),
+  EXPECT_EQ(after([](Editor& editor,
+                     uint32_t group) { editor.part<uint32_t>(group, Kind::kActionSlots)[0] = 9; },
+                  Place::kHome),
             "module 'sample' has a slot outside the group in its action slots, at offset 72");
 }
 
 TEST(Objects, MustBeListedRightForTheirVersionsToMove) {
   auto with_list = [](const std::string& bytes) {
-    return after([&](Editor& editor,
-                     uint32_t group) { put(editor, group, Kind::kObjects, bytes); },
+    return after([&](Editor& editor, uint32_t group) { put(editor, group, Kind::kObjects, bytes); },
                  Place::kElsewhere);
   };
   EXPECT_EQ(with_list(varints({256}) + "\x63"),
-            "module 'sample' has an object of shape 99, which this Tenure does not know; use a newer one");
+            "module 'sample' has an object of shape 99, which this Tenure does not know; use a "
+            "newer one");
   for (uint64_t place : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 20, uint64_t{1} << 60}) {
     EXPECT_EQ(with_list(varints({place}) + "\x01"),
               "module 'sample' lists an object outside the segments, at offset " +

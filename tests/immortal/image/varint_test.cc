@@ -1,12 +1,12 @@
 #include "tenure/immortal/image/varint.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace tenure::image {
 namespace {
@@ -76,9 +76,13 @@ TEST(Varint, FailsWhereverItIsCutOff) {
 
 TEST(Varint, FailsForMoreThan64Bits) {
   const std::string nine(9, '\xff');
-  const std::string too_large[] = {nine + "\x02",           nine + "\x03", nine + "\x7f",
-                                   std::string(9, '\x80') + "\x02", nine + "\x81" + std::string(1, '\0'),
-                                   std::string(10, '\xff'), std::string(20, '\x80')};
+  const std::string too_large[] = {nine + "\x02",
+                                   nine + "\x03",
+                                   nine + "\x7f",
+                                   std::string(9, '\x80') + "\x02",
+                                   nine + "\x81" + std::string(1, '\0'),
+                                   std::string(10, '\xff'),
+                                   std::string(20, '\x80')};
   for (const std::string& text : too_large) {
     StreamReader in(bytes_of(text));
     EXPECT_EQ(in.varint(), 0u);

@@ -1,11 +1,11 @@
 #include "tenure/immortal/image/verify.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/code.h"
 #include "tenure/core/abi/shape.h"
@@ -212,10 +212,9 @@ TEST(Verify, FindsWrongCodeVersions) {
   };
   EXPECT_FAULT(with_version([](Editor&, uint32_t) { return 5u; }),
                " is code with a version of the interpreter's");
-  EXPECT_FAULT(with_version([](Editor& editor, uint32_t) {
-                 return editor.header().first_code_version - 1;
-               }),
-               " is code with a version outside the image's");
+  EXPECT_FAULT(
+      with_version([](Editor& editor, uint32_t) { return editor.header().first_code_version - 1; }),
+      " is code with a version outside the image's");
   EXPECT_FAULT(with_version([](Editor& editor, uint32_t) {
                  return editor.header().first_code_version + editor.header().code_version_count;
                }),

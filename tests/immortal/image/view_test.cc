@@ -2,12 +2,13 @@
 
 #include "tenure/immortal/image/view.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <functional>
 #include <limits>
 #include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "tenure/core/abi/code.h"
 #include "tenure/tests/support/editor.h"
@@ -93,7 +94,8 @@ TEST(FirstPage, IsRefusedWhenItsChecksumIsWrong) {
   for (size_t at : {size_t{12}, sizeof(Header), kPageBytes - 1}) {
     auto bytes = sample();
     bytes[at] ^= std::byte{1};
-    EXPECT_EQ(parsed(bytes), "header is damaged: its checksum is wrong; freeze the image again") << at;
+    EXPECT_EQ(parsed(bytes), "header is damaged: its checksum is wrong; freeze the image again")
+        << at;
   }
 }
 
@@ -113,8 +115,9 @@ TEST(FirstPage, IsRefusedWhenItsSizesMakeNoSense) {
 }
 
 TEST(Header, IsRefusedForNumbersNoImageHas) {
-  EXPECT_EQ(after([](Editor& editor) { editor.header().directory_count = kMaxDirectoryEntries + 1; }),
-            "header names more tables than fit into its page");
+  EXPECT_EQ(
+      after([](Editor& editor) { editor.header().directory_count = kMaxDirectoryEntries + 1; }),
+      "header names more tables than fit into its page");
   EXPECT_EQ(after([](Editor& editor) { editor.header().directory_count = ~0u; }),
             "header names more tables than fit into its page");
   for (uint64_t base : {uint64_t{0}, uint64_t{1} << 20, (uint64_t{1} << 40) + 8, uint64_t{1} << 47,
@@ -132,7 +135,8 @@ TEST(Header, IsRefusedForNumbersNoImageHas) {
 TEST(Header, IsRefusedForVersionsOfTheInterpreters) {
   constexpr const char* kClaim = "header claims code versions that belong to the interpreter";
   for (uint32_t first : {0u, 1u, abi::kFirstImageVersion - 1, ~0u}) {
-    EXPECT_EQ(after([first](Editor& editor) { editor.header().first_code_version = first; }), kClaim);
+    EXPECT_EQ(after([first](Editor& editor) { editor.header().first_code_version = first; }),
+              kClaim);
   }
   EXPECT_EQ(after([](Editor& editor) { editor.header().code_version_count = ~0u; }), kClaim);
   EXPECT_EQ(after([](Editor& editor) {
@@ -154,12 +158,14 @@ TEST(Directory, IsRefusedForKindsThatMustBeUnderstood) {
 TEST(Directory, PassesOverOtherKinds) {
   const std::string content(5000, 'n');
   for (uint32_t kind : {33u, 200u, ~0u}) {
-    EXPECT_EQ(after([&](Editor& editor) { editor.append(kind, 0, std::as_bytes(std::span(content))); }),
-              "")
-        << kind;
     EXPECT_EQ(
-        after([&](Editor& editor) { editor.append(kind, kBulk, std::as_bytes(std::span(content))); }),
+        after([&](Editor& editor) { editor.append(kind, 0, std::as_bytes(std::span(content))); }),
         "")
+        << kind;
+    EXPECT_EQ(after([&](Editor& editor) {
+                editor.append(kind, kBulk, std::as_bytes(std::span(content)));
+              }),
+              "")
         << kind;
   }
 }
@@ -170,14 +176,15 @@ TEST(Directory, IsRefusedForPlacesOutsideTheFile) {
     uint64_t offset;
     uint64_t bytes;
   };
-  for (const Place& place : {Place{end + 8, 0}, Place{end, 1}, Place{end - 8, 16}, Place{kHuge - 7, 8},
-                             Place{kPageBytes, kHuge}, Place{0, 8}, Place{kPageBytes - 8, 8}}) {
+  for (const Place& place :
+       {Place{end + 8, 0}, Place{end, 1}, Place{end - 8, 16}, Place{kHuge - 7, 8},
+        Place{kPageBytes, kHuge}, Place{0, 8}, Place{kPageBytes - 8, 8}}) {
     EXPECT_EQ(after([&](Editor& editor) {
                 editor.entry(Kind::kText).offset = place.offset;
                 editor.entry(Kind::kText).bytes = place.bytes;
               }),
-              "text table (kind 1) points outside the file: offset " + std::to_string(place.offset) +
-                  ", " + std::to_string(place.bytes) + " bytes");
+              "text table (kind 1) points outside the file: offset " +
+                  std::to_string(place.offset) + ", " + std::to_string(place.bytes) + " bytes");
   }
 }
 
@@ -220,9 +227,9 @@ TEST(Directory, IsRefusedForTablesOfHalfAnEntry) {
     Kind kind;
     const char* name;
   };
-  for (const Table& table : {Table{Kind::kGroups, "group table"}, Table{Kind::kExtents, "extent table"},
-                             Table{Kind::kModules, "module table"},
-                             Table{Kind::kExternals, "external table"}}) {
+  for (const Table& table :
+       {Table{Kind::kGroups, "group table"}, Table{Kind::kExtents, "extent table"},
+        Table{Kind::kModules, "module table"}, Table{Kind::kExternals, "external table"}}) {
     EXPECT_EQ(after([&](Editor& editor) { editor.entry(table.kind).bytes -= 4; }),
               std::string(table.name) + " has a size that is no multiple of its entries");
   }
@@ -251,9 +258,8 @@ TEST(Groups, AreRefusedForExtentsOutsideTheTable) {
 
 // Damage to the extent that a module's group has of some kind.
 std::string with_extent(Kind kind, const std::function<void(Editor&, ExtentEntry&)>& damage) {
-  return after([&](Editor& editor) {
-    damage(editor, editor.extent(editor.group_of("first"), kind));
-  });
+  return after(
+      [&](Editor& editor) { damage(editor, editor.extent(editor.group_of("first"), kind)); });
 }
 
 TEST(Groups, AreRefusedForExtentsOfNoTable) {
@@ -263,8 +269,9 @@ TEST(Groups, AreRefusedForExtentsOfNoTable) {
                           [kind](Editor&, ExtentEntry& extent) { extent.kind = kind; })
                   .empty(),
               false);
-    EXPECT_EQ(with_extent(Kind::kActions, [kind](Editor&, ExtentEntry& extent) { extent.kind = kind; }),
-              kNone);
+    EXPECT_EQ(
+        with_extent(Kind::kActions, [kind](Editor&, ExtentEntry& extent) { extent.kind = kind; }),
+        kNone);
   }
 }
 
@@ -320,10 +327,9 @@ TEST(Externals, AreRefusedForProgramsOutsideTheirTable) {
               }),
               "external 3 has its program outside the program table");
   }
-  EXPECT_EQ(after([](Editor& editor) {
-              editor.table<ExternalEntry>(Kind::kExternals)[0].program = ~0u;
-            }),
-            "external 0 has its program outside the program table");
+  EXPECT_EQ(
+      after([](Editor& editor) { editor.table<ExternalEntry>(Kind::kExternals)[0].program = ~0u; }),
+      "external 0 has its program outside the program table");
 }
 
 std::string with_module(const std::function<void(ModuleEntry&)>& damage) {
@@ -355,14 +361,18 @@ TEST(Modules, AreRefusedForNamesOutOfOrder) {
 TEST(Modules, AreRefusedForWhatTheyName) {
   EXPECT_EQ(with_module([](ModuleEntry& module) { module.group = 3; }),
             "module 1 belongs to a group that does not exist");
+  EXPECT_THAT(with_module([](ModuleEntry& module) { module.group = kCommonGroup; }),
+              ::testing::HasSubstr("module 1 has its code outside its group"));
   EXPECT_EQ(with_module([](ModuleEntry& module) { module.code = 0; }),
             "module 1 has no code or no origin");
   EXPECT_EQ(with_module([](ModuleEntry& module) { module.origin_object = 0; }),
             "module 1 has no code or no origin");
-  for (uint64_t offset : {uint64_t{8}, uint64_t{kPageBytes} + 4, sample().size() - 8, kHuge - 7, kHuge}) {
+  for (uint64_t offset :
+       {uint64_t{8}, uint64_t{kPageBytes} + 4, sample().size() - 8, kHuge - 7, kHuge}) {
     const std::string outside =
-        "module 1 names an object outside the segments, at offset " + std::to_string(offset);
-    EXPECT_EQ(with_module([=](ModuleEntry& module) { module.code = offset; }), outside);
+        "module 1 names an object outside its group, at offset " + std::to_string(offset);
+    EXPECT_EQ(with_module([=](ModuleEntry& module) { module.code = offset; }),
+              "module 1 has its code outside its group, at offset " + std::to_string(offset));
     EXPECT_EQ(with_module([=](ModuleEntry& module) { module.origin_object = offset; }), outside);
     EXPECT_EQ(with_module([=](ModuleEntry& module) { module.cached_object = offset; }), outside);
   }
@@ -375,12 +385,13 @@ TEST(Roots, AreRefusedForPlacesOutsideTheImage) {
       RootEntry root{};
       root.name = editor.table<ModuleEntry>(Kind::kModules)[0].name;
       root.object = editor.table<ModuleEntry>(Kind::kModules)[0].code;
+      root.group = editor.table<ModuleEntry>(Kind::kModules)[0].group;
       damage(editor, root);
       editor.append(static_cast<uint32_t>(Kind::kRoots), 0, std::as_bytes(std::span(&root, 1)));
     });
   };
   EXPECT_EQ(with_root([](Editor&, RootEntry&) {}), "");
-  constexpr const char* kOutside = "root 0 points outside the image";
+  constexpr const char* kOutside = "root 0 points outside its group";
   EXPECT_EQ(with_root([](Editor&, RootEntry& root) { root.name.bytes = ~0u; }), kOutside);
   EXPECT_EQ(with_root([](Editor&, RootEntry& root) { root.group = 3; }), kOutside);
   EXPECT_EQ(with_root([](Editor&, RootEntry& root) { root.object += 4; }), kOutside);
@@ -434,7 +445,8 @@ TEST(CheckGroup, FindsDamageWhereItIs) {
                   " of the file; freeze the image again");
     const bool for_relocation = kind == Kind::kInternalSlots || kind == Kind::kObjects;
     EXPECT_EQ(view.check_group(first, View::Parts::kWithoutRelocation, problem), for_relocation);
-    EXPECT_TRUE(view.check_group(kCommonGroup, View::Parts::kAll, problem)) << "the others are whole";
+    EXPECT_TRUE(view.check_group(kCommonGroup, View::Parts::kAll, problem))
+        << "the others are whole";
   }
 }
 

@@ -33,7 +33,7 @@ bool is_interned_here(PyObject* str);
 PyObject* find_intern_table();
 
 // Interns an unused str of an image. `table` is what find_intern_table() found, or null. Giving it
-// saves half of the time and requires that no str in the interpreter's own binary equals `str`:
+// saves a fifth of the work and requires that no str in the interpreter's own binary equals `str`:
 // those are not in the table. Answers the interpreter's str of that content: `str` itself,
 // or an equal one that was there before, made immortal so that slots may name it without counting.
 // Borrowed. Null with MemoryError set if it could not be interned; `str` is as before then.

@@ -427,6 +427,19 @@ class LoadTest(ImportTest):
         message = "sys.meta_path is not a list, so nothing can be imported\n"
         self.assertEqual(shown, f"{message}{message}deleted: {message}first2 1\n")
 
+    def test_meta_path_that_was_restored(self):
+        shown = self.check(
+            f"""
+            before = list(sys.meta_path)
+            tenure.load({str(self.image)!r})
+            sys.meta_path[:] = before
+            tenure.load({str(self.image)!r})
+            import second
+            print(type(second.__loader__).__name__, len(sys.meta_path) - len(before))
+            """
+        )
+        self.assertEqual(shown, "ImageLoader 1\n")
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())

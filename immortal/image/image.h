@@ -63,7 +63,7 @@ class Image {
   // The object at an offset that a table of the view names. Borrowed, immortal.
   // Requires: its group is prepared.
   PyObject* object(uint64_t offset) const {
-    return reinterpret_cast<PyObject*>(mapping_.base() + offset);
+    return reinterpret_cast<PyObject*>(reinterpret_cast<uint64_t>(mapping_.base()) + offset);
   }
 
   const std::string& path() const { return path_; }

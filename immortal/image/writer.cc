@@ -332,7 +332,7 @@ void Writer::write_file(std::vector<std::byte>& file) {
     next = round_up(next + tables_[kind].size(), alignof(uint64_t) * 2);
   }
   file.assign(round_up(next, kPageBytes), std::byte{0});
-  std::memcpy(file.data() + kPageBytes, segments_.data(), segments_.size());
+  std::copy(segments_.begin(), segments_.end(), file.begin() + kPageBytes);
 
   std::string extents;
   std::string groups;

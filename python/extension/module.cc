@@ -20,11 +20,11 @@ bool to_path(PyObject* object, std::string& path) {
 }
 
 PyObject* text_object(std::string_view text) {
-  const auto bytes = static_cast<Py_ssize_t>(text.size());
-  PyObject* str = PyUnicode_DecodeUTF8(text.data(), bytes, "surrogatepass");
+  PyObject* str =
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogatepass");
   if (str != nullptr || !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) return str;
   PyErr_Clear();
-  return PyUnicode_DecodeUTF8(text.data(), bytes, "replace");
+  return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
 }
 
 namespace {

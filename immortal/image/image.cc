@@ -66,7 +66,9 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
 }
 
 Image::~Image() {
-  if (first_code_version_ != 0) release_code_versions(interpreter_, first_code_version_);
+  // Code of a group that was prepared lives on, and its versions with it.
+  if (first_code_version_ == 0 || stats_.groups_prepared != 0) return;
+  release_code_versions(interpreter_, first_code_version_);
 }
 
 bool Image::bind(Problem& problem) {

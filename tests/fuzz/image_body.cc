@@ -69,7 +69,8 @@ std::string use_image(std::span<const std::byte> file) {
   } else if (!why.empty()) {
     give_up("an image that cannot be prepared is verified");
   }
-  // None of the code is run, so others may have its versions, of which a header can claim all.
+  // A header can claim all versions there are, and code that is never run needs none: the next one
+  // shall not be refused for that.
   if (image->view().header().code_version_count != 0) {
     image::release_code_versions(PyInterpreterState_GetID(PyInterpreterState_Get()),
                                  image->first_code_version());

@@ -352,6 +352,24 @@ TEST(Image, OutlivesItsHandle) {
   EXPECT_NE(PyDict_GetItemString(names.get(), "Sample"), nullptr);
 }
 
+// The code is still there, so its versions must not become those of others.
+TEST(Image, KeepsTheVersionsOfCodeThatOutlivesIt) {
+  const auto file = new_image();
+  std::set<uint32_t> before;
+  {
+    auto image = load_good(file);
+    before = versions_of(*image);
+  }
+  auto image = load_good(file);
+  for (uint32_t version : versions_of(*image)) EXPECT_FALSE(before.contains(version)) << version;
+}
+
+TEST(Image, GivesBackVersionsThatNoCodeHas) {
+  const auto file = new_image();
+  const uint32_t first = load_good(file)->first_code_version();
+  EXPECT_EQ(load_good(file)->first_code_version(), first);
+}
+
 TEST(Image, OutlivesItsFile) {
   // load_good() removes the file before this looks at anything.
   auto image = load_good(new_image());

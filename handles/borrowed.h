@@ -32,7 +32,7 @@ class [[nodiscard]] Borrowed {
 
   // A handle to what a temporary owns would dangle at the semicolon.
   Borrowed(const Owned<T>& owner) : object_(owner.get()) {}  // NOLINT(google-explicit-constructor)
-  Borrowed(Owned<T>&&) = delete;
+  Borrowed(const Owned<T>&&) = delete;
 
   [[nodiscard]] PyObject* get() const { return object_; }
 

@@ -79,16 +79,16 @@ PyObject* follow_path(std::span<const std::byte> program, const std::string& nam
     bool strong = false;
     switch (op) {
       case PathOp::kWellKnown:
-        next = from_singleton(Of::kWellKnown, static_cast<int64_t>(in.varint() & 0xffffffff));
+        next = from_singleton(Of::kWellKnown, static_cast<int64_t>(in.varint()));
         break;
       case PathOp::kSmallInt:
         next = from_singleton(Of::kSmallInt, unzigzag(in.varint()));
         break;
       case PathOp::kLatin1:
-        next = from_singleton(Of::kLatin1, static_cast<int64_t>(in.varint() & 0xffff));
+        next = from_singleton(Of::kLatin1, static_cast<int64_t>(in.varint()));
         break;
       case PathOp::kByte:
-        next = from_singleton(Of::kByte, static_cast<int64_t>(in.varint() & 0xffff));
+        next = from_singleton(Of::kByte, static_cast<int64_t>(in.varint()));
         break;
       case PathOp::kInterned: {
         const std::string_view text = in.text();

@@ -28,7 +28,12 @@ int write_file(const std::string& path, std::span<const std::byte> bytes) {
     return S_ISDIR(status.st_mode) ? EISDIR : EEXIST;
   }
   const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  int fd = open(temporary.c_str(), flags, 0666);
+  if (fd < 0 && errno == EEXIST && unlink(temporary.c_str()) == 0) {
+    // Left by a process of our number that was killed.
+    fd = open(temporary.c_str(), flags, 0666);
+  }
   if (fd < 0) return errno;
   int error = write_all(fd, bytes);
   if (close(fd) != 0 && error == 0) error = errno;

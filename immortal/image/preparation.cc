@@ -18,6 +18,8 @@ namespace {
 
 // Elements of a set display are constants, nested as deep as somebody cared to write tuples.
 constexpr int kActionDepth = 100;
+// A damaged tuple can hold itself, twice.
+constexpr int kActionVisits = 10'000'000;
 
 constexpr size_t index_of(Kind kind) { return static_cast<size_t>(kind) - kFirstSegmentKind; }
 
@@ -83,7 +85,7 @@ bool Image::Preparation::in_image(uint64_t address) const {
 // group are right for this address or none is. Damage of other kinds is for those who use the slot.
 bool Image::Preparation::is_linked_here() const {
   const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
-  const uint64_t* pointer = slots.empty() ? nullptr : slot(slots[0]);
+  const uint64_t* pointer = slots.empty() ? nullptr : slot(slots[0], referring());
   return pointer == nullptr || in_image(*pointer);
 }
 
@@ -102,8 +104,14 @@ bool Image::Preparation::holds_slot(const Range& range, uint64_t number) {
   return offset >= range.begin && offset < range.end && range.end - offset >= kSlotBytes;
 }
 
-uint64_t* Image::Preparation::slot(uint64_t number) const {
-  for (const Range& range : segments_) {
+// The segments of objects that refer to others. A slot elsewhere could only be an object's type, or
+// would change a str that the interpreter has interned by then.
+std::span<const Image::Preparation::Range> Image::Preparation::referring() const {
+  return std::span(segments_).subspan(index_of(Kind::kTupleSegment));
+}
+
+uint64_t* Image::Preparation::slot(uint64_t number, std::span<const Range> segments) const {
+  for (const Range& range : segments) {
     if (holds_slot(range, number)) {
       return reinterpret_cast<uint64_t*>(base_ + number * kSlotBytes);
     }
@@ -130,7 +138,7 @@ bool Image::Preparation::move_internal(uint64_t distance, Problem& problem) {
   uint64_t number = 0;
   while (!in.at_end()) {
     number += in.varint();
-    uint64_t* pointer = in.failed() ? nullptr : slot(number);
+    uint64_t* pointer = in.failed() ? nullptr : slot(number, referring());
     if (pointer == nullptr) return refuse_slot("internal slots", number, problem);
     *pointer += distance;
     if (!in_image(*pointer)) return refuse_slot("internal slots", number, problem);
@@ -153,7 +161,7 @@ bool Image::Preparation::move_external(Problem& problem) {
     uint64_t number = 0;
     for (uint64_t i = 0; i < count; ++i) {
       number += in.varint();
-      uint64_t* pointer = in.failed() ? nullptr : slot(number);
+      uint64_t* pointer = in.failed() ? nullptr : slot(number, segments_);
       if (pointer == nullptr) return refuse_slot("external slots", number, problem);
       if (!moved) continue;
       *pointer = address;
@@ -212,12 +220,13 @@ bool Image::Preparation::intern(Problem& problem) {
 
 bool Image::Preparation::replace(std::span<const uint32_t> slots, PyObject* str, Problem& problem) {
   // The slots of a string are in order, so one after the other mostly lies in the same segment.
-  const Range* range = segments_.data();
+  const std::span<const Range> segments = referring();
+  auto range = segments.begin();
   for (const uint32_t number : slots) {
     if (!holds_slot(*range, number)) {
-      range = std::find_if(segments_.begin(), segments_.end(),
+      range = std::find_if(segments.begin(), segments.end(),
                            [number](const Range& one) { return holds_slot(one, number); });
-      if (range == segments_.end()) return refuse_slot("string slots", number, problem);
+      if (range == segments.end()) return refuse_slot("string slots", number, problem);
     }
     *reinterpret_cast<PyObject**>(base_ + uint64_t{number} * kSlotBytes) = str;
   }
@@ -283,7 +292,7 @@ bool Image::Preparation::act(Problem& problem) {
     image_.rebuilt_.push_back(object);
     ++image_.stats_.objects_rebuilt;
     for (uint32_t i = 0; i < action.slot_count; ++i) {
-      uint64_t* pointer = slot(slots[next_slot]);
+      uint64_t* pointer = slot(slots[next_slot], referring());
       if (pointer == nullptr) return refuse_slot("action slots", slots[next_slot], problem);
       *pointer = reinterpret_cast<uint64_t>(object);
       ++next_slot;
@@ -306,7 +315,8 @@ bool Image::Preparation::is_tuple(PyObject* object, uint64_t offset) const {
 
 // True if the pointer leads to an object that can be hashed and compared without harm: one of this
 // image that is as large as its shape says, or one that the image refers to outside of itself.
-bool Image::Preparation::is_object(PyObject* object, int depth) const {
+bool Image::Preparation::is_object(PyObject* object, int depth, int& visits) const {
+  if (--visits < 0) return false;
   const auto address = reinterpret_cast<uint64_t>(object);
   if (!in_image(address)) return image_.is_outside_object(object);
   const uint64_t offset = address - reinterpret_cast<uint64_t>(base_);
@@ -327,7 +337,7 @@ bool Image::Preparation::is_object(PyObject* object, int depth) const {
   if (shape->id != abi::ShapeId::kTuple) return shape->id != abi::ShapeId::kCode;
   if (depth == 0) return false;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); ++i) {
-    if (!is_object(PyTuple_GET_ITEM(object, i), depth - 1)) return false;
+    if (!is_object(PyTuple_GET_ITEM(object, i), depth - 1, visits)) return false;
   }
   return true;
 }
@@ -340,8 +350,9 @@ PyObject* Image::Preparation::rebuild(const ActionEntry& action, Problem& proble
     return nullptr;
   }
   const size_t count = static_cast<size_t>(PyTuple_GET_SIZE(argument));
+  int visits = kActionVisits;
   for (size_t i = 0; i < count; ++i) {
-    if (!is_object(PyTuple_GET_ITEM(argument, static_cast<Py_ssize_t>(i)), kActionDepth)) {
+    if (!is_object(PyTuple_GET_ITEM(argument, static_cast<Py_ssize_t>(i)), kActionDepth, visits)) {
       problem.refuse(view_.group_name(group_), "has an action whose argument holds no object");
       return nullptr;
     }

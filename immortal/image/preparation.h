@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "tenure/core/abi/shape.h"
 #include "tenure/immortal/image/image.h"
@@ -44,12 +45,13 @@ class Image::Preparation {
   static bool in_range(const Range& range, uint64_t offset);
   const abi::Shape* str_shape(PyObject* str, uint64_t offset, bool identifier) const;
   bool is_tuple(PyObject* object, uint64_t offset) const;
-  bool is_object(PyObject* object, int depth) const;
+  bool is_object(PyObject* object, int depth, int& visits) const;
   bool in_image(uint64_t address) const;
   bool is_linked_here() const;
 
   // The pointer at a slot; null if the slot does not lie in this group.
-  uint64_t* slot(uint64_t number) const;
+  uint64_t* slot(uint64_t number, std::span<const Range> segments) const;
+  std::span<const Range> referring() const;
   bool refuse_slot(const char* table, uint64_t number, Problem& problem) const;
 
   Image& image_;

@@ -22,6 +22,7 @@ class Verifier {
  private:
   bool list(uint32_t group);
   bool check(uint32_t group, uint64_t offset, const abi::Shape& shape);
+  bool check_code(uint32_t group, uint64_t offset, const abi::Shape& shape);
   bool check_references(uint32_t group, uint64_t offset, const abi::Shape& shape, size_t bytes);
   bool check_version(uint32_t group, uint64_t offset);
   bool may_be_named(PyObject* object) const;
@@ -58,6 +59,13 @@ bool Verifier::run() {
         [&](uint64_t offset, const abi::Shape& shape) { return check(group, offset, shape); });
     if (!good) return false;
   }
+  // Code says of what type its parts are, so those have to be objects, and whole, before.
+  for (uint32_t group = 0; group < view_.groups().size(); ++group) {
+    const bool good = for_each_object(
+        view_, group, problem_,
+        [&](uint64_t offset, const abi::Shape& shape) { return check_code(group, offset, shape); });
+    if (!good) return false;
+  }
   for (const ModuleEntry& module : view_.modules()) {
     const auto code = objects_.find(module.code);
     if (code == objects_.end() || code->second->id != abi::ShapeId::kCode) {
@@ -79,14 +87,22 @@ bool Verifier::list(uint32_t group) {
 bool Verifier::check(uint32_t group, uint64_t offset, const abi::Shape& shape) {
   PyObject* object = image_.object(offset);
   const uint64_t limit = space_after(offset);
-  if (const char* fault = abi::find_fault(shape, object, limit)) {
-    return refuse(group, offset, fault);
-  }
   const size_t bytes = shape.bytes(object, limit);
+  // Without bytes, the fault of code is found before its parts are looked at.
+  if (shape.id != abi::ShapeId::kCode || bytes == 0) {
+    const char* fault = abi::find_fault(shape, object, limit);
+    if (fault != nullptr) return refuse(group, offset, fault);
+  }
   ++verified_.objects;
   verified_.bytes += bytes + shape.prefix_bytes;
-  if (shape.id == abi::ShapeId::kCode && !check_version(group, offset)) return false;
   return check_references(group, offset, shape, bytes);
+}
+
+bool Verifier::check_code(uint32_t group, uint64_t offset, const abi::Shape& shape) {
+  if (shape.id != abi::ShapeId::kCode) return true;
+  const char* fault = abi::find_fault(shape, image_.object(offset), space_after(offset));
+  if (fault != nullptr) return refuse(group, offset, fault);
+  return check_version(group, offset);
 }
 
 bool Verifier::check_references(uint32_t group, uint64_t offset, const abi::Shape& shape,

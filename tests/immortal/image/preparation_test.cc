@@ -295,6 +295,22 @@ TEST(Actions, AreOnlyPutIntoSlotsOfTheGroup) {
             "module 'sample' has a slot outside the group in its action slots, at offset 72");
 }
 
+// Others may have the string by then: it is interned before actions are done.
+TEST(Actions, AreNotPutIntoStrings) {
+  const std::string why = after(
+      [](Editor& editor, uint32_t group) {
+        for (const StringUse& use : editor.part<StringUse>(group, Kind::kStringUses)) {
+          const ExtentEntry& own = editor.extent(group, Kind::kStringSegment);
+          const uint64_t offset = uint64_t{use.string} * kSlotBytes;
+          if (offset < own.offset || offset >= own.offset + own.bytes) continue;
+          editor.part<uint32_t>(group, Kind::kActionSlots)[0] = use.string + 1;
+        }
+      },
+      Place::kHome);
+  EXPECT_EQ(why.find("module 'sample' has a slot outside the group in its action slots"), 0u)
+      << why;
+}
+
 TEST(Objects, MustBeListedRightForTheirVersionsToMove) {
   auto with_list = [](const std::string& bytes) {
     return after([&](Editor& editor, uint32_t group) { put(editor, group, Kind::kObjects, bytes); },

@@ -191,6 +191,36 @@ TEST(Verify, FindsReferencesToNoObject) {
                " refers, in reference 0, to something that is no object of the image");
 }
 
+// Found before anything looks at what the reference leads to. References 5 to 7 are strings, which
+// preparing may replace by the interpreter's own.
+TEST(Verify, FindsReferencesOfCodeToNoObject) {
+  for (uint64_t address : {uint64_t{0}, uint64_t{16}, ~uint64_t{15}}) {
+    for (size_t index : {0u, 1u, 2u, 3u, 4u, 8u}) {
+      const std::string why = after([=](Editor& editor, uint32_t group) {
+        size_t left = index;
+        for (const abi::Field& field : abi::shape(ShapeId::kCode)->fields) {
+          if (!abi::is_reference(field.role) || left-- != 0) continue;
+          const uint64_t code = objects_of(editor, group, ShapeId::kCode).at(0);
+          *editor.at<uint64_t>(code + field.offset) = address;
+        }
+      });
+      EXPECT_FAULT(why, " refers, in reference " + std::to_string(index) +
+                            ", to something that is no object of the image");
+    }
+  }
+}
+
+// The tuple stands behind the code that looks through it.
+TEST(Verify, FindsTuplesOfCodeThatAreLargerThanTheirPlace) {
+  EXPECT_FAULT(after([](Editor& editor, uint32_t group) {
+                 const uint64_t code = objects_of(editor, group, ShapeId::kCode).at(0);
+                 const abi::Field& names = abi::shape(ShapeId::kCode)->fields[4];
+                 const uint64_t tuple = *editor.at<uint64_t>(code + names.offset);
+                 *editor.at<int64_t>(tuple - editor.header().preferred_base + 16) = 1 << 30;
+               }),
+               " is larger than its place");
+}
+
 TEST(Verify, FindsCodeWithPartsOfTheWrongType) {
   EXPECT_FAULT(after([](Editor& editor, uint32_t group) {
                  const uint64_t code = objects_of(editor, group, ShapeId::kCode).at(0);

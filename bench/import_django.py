@@ -23,29 +23,41 @@ def import_django(ctx: Context) -> Row:
 
     The image's side includes importing tenure and loading the image.
     """
+    return _import_django(ctx, "import/django", [], "")
+
+
+@benchmark("import/django-no-gc")
+def import_django_no_gc(ctx: Context) -> Row:
+    """The same with the collector off on both sides: what is left when it has nothing to skip."""
+    return _import_django(ctx, "import/django-no-gc", ["--no-gc"], "gc.disable() before; ")
+
+
+def _import_django(ctx: Context, name: str, options: list[str], how: str) -> Row:
     core = django_core.prepare(ctx)
 
     def side(image: object, tenure: bool) -> Callable[[int], dict[str, Any]]:
         def sample(hash_seed: int) -> dict[str, Any]:
             env = ctx.env(tenure=tenure, hash_seed=hash_seed)
-            result = ctx.run_sample("import_modules.py", image, *django_core.MODULES, env=env)
+            result = ctx.run_sample(
+                "import_modules.py", *options, image, *django_core.MODULES, env=env
+            )
             _check_origin(result, len(core.modules), tenure)
             return result
 
         return sample
 
     samples = ctx.interleave(
-        "import/django", {"tenure": side(core.image, True), "pyc": side("-", False)}, rounds=30
+        name, {"tenure": side(core.image, True), "pyc": side("-", False)}, rounds=30
     )
     return make_row(
-        "import/django",
+        name,
         "ms",
         "lower",
         ctx.python,
         column(samples["tenure"], "ms"),
         {f".pyc, {ctx.python}": column(samples["pyc"], "ms")},
         ctx.method(
-            f"perf_counter around the imports of {len(core.modules)} modules, with the image "
+            f"{how}perf_counter around the imports of {len(core.modules)} modules, with the image "
             f"around import tenure and tenure.load too; .pyc files {core.pyc_where}; {HOW}"
         ),
     )

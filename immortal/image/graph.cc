@@ -248,15 +248,14 @@ Target Graph::leave(const Frame& frame) {
   Target target;
   if (const auto found = module_by_value_.find(key); found != module_by_value_.end()) {
     target = found->second;
-  } else if (frame.is_rebuilt && frame.targets[0].kind == Target::Kind::kExternal) {
-    // An empty frozenset: its argument is the interpreter's empty tuple, which the image can not
-    // name as an argument of an action. A tuple of its own stands in.
-    target = add_node(frame.references[0], *abi::shape(abi::ShapeId::kTuple), {});
-    rebuilt_.push_back({frame.action, target.index, group_});
-    target = {Target::Kind::kRebuilt, static_cast<uint32_t>(rebuilt_.size() - 1)};
-    module_by_value_.emplace(std::move(key), target);
   } else if (frame.is_rebuilt) {
-    rebuilt_.push_back({frame.action, frame.targets[0].index, group_});
+    Target argument = frame.targets[0];
+    if (argument.kind == Target::Kind::kExternal) {
+      // An empty frozenset: its argument is the interpreter's empty tuple, which an action cannot
+      // name. A tuple of the image's own stands in.
+      argument = add_node(frame.references[0], *abi::shape(abi::ShapeId::kTuple), {});
+    }
+    rebuilt_.push_back({frame.action, argument.index, group_});
     target = {Target::Kind::kRebuilt, static_cast<uint32_t>(rebuilt_.size() - 1)};
     module_by_value_.emplace(std::move(key), target);
   } else {

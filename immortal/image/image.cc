@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "tenure/core/abi/identity.h"
-#include "tenure/core/abi/strings.h"
 #include "tenure/core/attach.h"
 #include "tenure/immortal/image/code_versions.h"
 #include "tenure/immortal/image/externals.h"
@@ -74,12 +73,10 @@ Image::~Image() {
 bool Image::bind(Problem& problem) {
   const Binding& binding = view_.header().binding;
   if (!check_binding(binding, problem)) return false;
-  const bool same = is_same_interpreter(binding);
+  same_interpreter_ = is_same_interpreter(binding);
   const bool at_home = reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
-  prelinked_ = same && at_home;
-  // In another build, a str of this image may be one of those in the interpreter's binary.
-  if (same) intern_table_ = abi::find_intern_table();
-  return resolve_externals(!same, problem);
+  prelinked_ = same_interpreter_ && at_home;
+  return resolve_externals(!same_interpreter_, problem);
 }
 
 bool Image::resolve_externals(bool all, Problem& problem) {

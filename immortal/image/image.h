@@ -102,6 +102,7 @@ class Image {
   std::string path_;
   Mapping mapping_;
   View view_;
+  bool same_interpreter_ = false;  // the very build that wrote the image, at the same addresses
   bool prelinked_ = false;
   uint32_t first_code_version_ = 0;   // 0: none taken
   int64_t interpreter_ = 0;           // the id of the one that loaded it

@@ -99,9 +99,13 @@ void Image::Preparation::expect_writes() {
   }
 }
 
+// True if [offset, offset + bytes) lies in the range.
+bool Image::Preparation::holds(const Range& range, uint64_t offset, uint64_t bytes) {
+  return offset >= range.begin && offset < range.end && range.end - offset >= bytes;
+}
+
 bool Image::Preparation::holds_slot(const Range& range, uint64_t number) {
-  const uint64_t offset = number * kSlotBytes;
-  return offset >= range.begin && offset < range.end && range.end - offset >= kSlotBytes;
+  return holds(range, number * kSlotBytes, kSlotBytes);
 }
 
 // The segments of objects that refer to others. A slot elsewhere could only be an object's type, or
@@ -193,6 +197,8 @@ Image::Seen& Image::Preparation::seen(uint32_t string) const {
 
 bool Image::Preparation::intern(Problem& problem) {
   if (image_.seen_.empty()) {
+    // In another build, a str of this image may be one of those in the interpreter's binary.
+    if (image_.same_interpreter_) image_.intern_table_ = abi::find_intern_table();
     image_.seen_.resize((strings_.end - strings_.begin) / abi::kObjectAlignment + 2);
   }
   const auto uses = view_.table_part<StringUse>(group_, Kind::kStringUses);
@@ -234,17 +240,15 @@ bool Image::Preparation::replace(std::span<const uint32_t> slots, PyObject* str,
   return true;
 }
 
-// True if the fixed fields of an ASCII str, the smallest there is, fit between offset and the end.
-bool Image::Preparation::in_range(const Range& range, uint64_t offset) {
-  return offset >= range.begin && offset < range.end &&
-         range.end - offset >= abi::kSmallestStrBytes;
+bool Image::Preparation::holds_str(const Range& range, uint64_t offset) {
+  return holds(range, offset, abi::kSmallestStrBytes);
 }
 
 // The shape of a str where a table says one is; null if there is none.
 const abi::Shape* Image::Preparation::str_shape(PyObject* str, uint64_t offset,
                                                 bool identifier) const {
-  const Range& segment = identifier || in_range(strings_, offset) ? strings_ : texts_;
-  if (!in_range(segment, offset) || !Py_IS_TYPE(str, &PyUnicode_Type)) return nullptr;
+  const Range& segment = identifier || holds_str(strings_, offset) ? strings_ : texts_;
+  if (!holds_str(segment, offset) || !Py_IS_TYPE(str, &PyUnicode_Type)) return nullptr;
   const abi::Shape* shape = abi::shape_of(str);
   return shape != nullptr && shape->bytes(str, segment.end - offset) != 0 ? shape : nullptr;
 }
@@ -274,7 +278,7 @@ PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Proble
     image_.replacements_.emplace(string, canonical);
     ++image_.stats_.strings_replaced;
   }
-  if (in_range(strings_, offset)) seen(string) = canonical == str ? Seen::kOwn : Seen::kReplaced;
+  if (holds_str(strings_, offset)) seen(string) = canonical == str ? Seen::kOwn : Seen::kReplaced;
   return canonical;
 }
 
@@ -305,9 +309,9 @@ bool Image::Preparation::is_tuple(PyObject* object, uint64_t offset) const {
   const abi::Shape& shape = *abi::shape(abi::ShapeId::kTuple);
   for (Kind kind : {Kind::kTupleSegment, Kind::kReplacedTupleSegment}) {
     const Range& range = segments_[index_of(kind)];
-    if (offset >= range.begin && offset < range.end) {
-      return offset % abi::kObjectAlignment == 0 && range.end - offset >= shape.fixed_bytes &&
-             Py_IS_TYPE(object, shape.type) && shape.bytes(object, range.end - offset) != 0;
+    if (holds(range, offset, shape.fixed_bytes)) {
+      return offset % abi::kObjectAlignment == 0 && Py_IS_TYPE(object, shape.type) &&
+             shape.bytes(object, range.end - offset) != 0;
     }
   }
   return false;
@@ -323,14 +327,12 @@ bool Image::Preparation::is_object(PyObject* object, int depth, int& visits) con
   const DirectoryEntry* segment = view_.segment_at(offset);
   if (offset % abi::kObjectAlignment != 0 || segment == nullptr) return false;
   const uint64_t limit = segment->offset + segment->bytes - offset;
-  if (limit < abi::kHeadBytes) return false;
-  const abi::Shape* shape = nullptr;
-  for (size_t id = 1; id < abi::kShapeIdEnd && shape == nullptr; ++id) {
-    const abi::Shape* one = abi::shape(static_cast<abi::ShapeId>(id));
-    if (Py_IS_TYPE(object, one->type) && limit >= one->fixed_bytes) shape = one;
+  // Of all types, only a str has to be looked into to know its shape.
+  if (limit < abi::kHeadBytes ||
+      (Py_IS_TYPE(object, &PyUnicode_Type) && limit < abi::kSmallestStrBytes)) {
+    return false;
   }
-  if (shape == nullptr) return false;
-  shape = abi::shape_of(object);
+  const abi::Shape* shape = abi::shape_of(object);
   if (shape == nullptr || limit < shape->fixed_bytes || shape->bytes(object, limit) == 0) {
     return false;
   }

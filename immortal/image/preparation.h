@@ -42,7 +42,8 @@ class Image::Preparation {
   Seen& seen(uint32_t string) const;
   bool replace(std::span<const uint32_t> slots, PyObject* str, Problem& problem);
   static bool holds_slot(const Range& range, uint64_t number);
-  static bool in_range(const Range& range, uint64_t offset);
+  static bool holds(const Range& range, uint64_t offset, uint64_t bytes);
+  static bool holds_str(const Range& range, uint64_t offset);
   const abi::Shape* str_shape(PyObject* str, uint64_t offset, bool identifier) const;
   bool is_tuple(PyObject* object, uint64_t offset) const;
   bool is_object(PyObject* object, int depth, int& visits) const;

@@ -1,17 +1,10 @@
 // The finder on sys.meta_path.
 
-#include <cstddef>
-#include <string_view>
-
 #include "tenure/core/strong.h"
 #include "tenure/immortal/importer/importer.h"
 
 namespace tenure::importer {
 namespace {
-
-Importer* importer_of(PyTypeObject* defining_class) {
-  return static_cast<Importer*>(PyType_GetModuleState(defining_class));
-}
 
 PyObject* find_spec(PyObject*, PyTypeObject* defining_class, PyObject* const* args,
                     Py_ssize_t count, PyObject* keywords) {
@@ -27,15 +20,8 @@ PyObject* find_spec(PyObject*, PyTypeObject* defining_class, PyObject* const* ar
         "find_spec() takes the module's full name, a str, and optionally path and target");
     return nullptr;
   }
-  Py_ssize_t bytes = 0;
-  const char* text = PyUnicode_AsUTF8AndSize(name, &bytes);
-  if (text == nullptr) {
-    // No module of an image has a name with lone surrogates.
-    PyErr_Clear();
-    Py_RETURN_NONE;
-  }
   Importer* importer = importer_of(defining_class);
-  const auto found = importer->find_module(std::string_view(text, static_cast<size_t>(bytes)));
+  const auto found = importer->find_module(name);
   if (found.module == nullptr) Py_RETURN_NONE;
   // Damage is found here, before anything says that the module exists.
   if (importer->code(found) == nullptr) return nullptr;

@@ -109,6 +109,17 @@ Importer::Found Importer::find_module(std::string_view name) const {
   return {};
 }
 
+Importer::Found Importer::find_module(PyObject* name) const {
+  if (!PyUnicode_Check(name)) return {};
+  Py_ssize_t bytes = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(name, &bytes);
+  if (text == nullptr) {
+    PyErr_Clear();
+    return {};
+  }
+  return find_module(std::string_view(text, static_cast<size_t>(bytes)));
+}
+
 PyObject* Importer::code(const Found& found) const {
   image::Problem problem;
   found.image->expect_run(found.module->group);
@@ -189,6 +200,10 @@ void Importer::clear() {
   Py_CLEAR(names_.cached);
   Py_CLEAR(names_.locations);
   Py_CLEAR(names_.dict);
+}
+
+Importer* importer_of(PyTypeObject* defining_class) {
+  return static_cast<Importer*>(PyType_GetModuleState(defining_class));
 }
 
 }  // namespace tenure::importer

@@ -56,6 +56,9 @@ class Importer {
   };
   Found find_module(std::string_view name) const;
 
+  // The same for any object: what is no str, or has lone surrogates, names no module.
+  Found find_module(PyObject* name) const;
+
   // The code object of a module that find_module() found, prepared. Borrowed, immortal; null with
   // ImageError set if its bytes are damaged.
   PyObject* code(const Found& found) const;
@@ -90,6 +93,9 @@ class Importer {
     PyObject* dict = nullptr;       // "__dict__"
   } names_;
 };
+
+// The importer of the extension module that made a type of ours. Requires: attached. Borrows.
+Importer* importer_of(PyTypeObject* defining_class);
 
 // Makes the type of finders, and of loaders as a subclass of `base`. New references; null with a
 // Python error. Requires: as for Importer::init.

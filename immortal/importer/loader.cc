@@ -1,32 +1,26 @@
 // The loader of frozen modules: a SourceFileLoader whose code comes from an image.
 
-#include <string_view>
-
 #include "tenure/core/strong.h"
 #include "tenure/immortal/importer/importer.h"
 
 namespace tenure::importer {
 namespace {
 
-Importer* importer_of(PyTypeObject* defining_class) {
-  return static_cast<Importer*>(PyType_GetModuleState(defining_class));
+// What SourceFileLoader's method of that name answers. New reference.
+PyObject* ask_super(PyObject* self, PyTypeObject* defining_class, const char* method,
+                    PyObject* argument) {
+  Strong super =
+      PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type),
+                                   reinterpret_cast<PyObject*>(defining_class), self, nullptr);
+  return super ? PyObject_CallMethod(super.get(), method, "O", argument) : nullptr;
 }
 
 // The code from the image or, for a name no image has, from the source file. New reference.
 PyObject* code_of(PyObject* self, PyTypeObject* defining_class, PyObject* name) {
   Importer* importer = importer_of(defining_class);
-  Py_ssize_t bytes = 0;
-  const char* text = PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, &bytes) : nullptr;
-  if (text != nullptr) {
-    const auto found = importer->find_module(std::string_view(text, static_cast<size_t>(bytes)));
-    if (found.module != nullptr) return Py_XNewRef(importer->code(found));
-  }
-  PyErr_Clear();
-  Strong super =
-      PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type),
-                                   reinterpret_cast<PyObject*>(defining_class), self, nullptr);
-  if (!super) return nullptr;
-  return PyObject_CallMethod(super.get(), "get_code", "O", name);
+  const auto found = importer->find_module(name);
+  if (found.module != nullptr) return Py_XNewRef(importer->code(found));
+  return ask_super(self, defining_class, "get_code", name);
 }
 
 PyObject* get_code(PyObject* self, PyTypeObject* defining_class, PyObject* const* args,
@@ -72,11 +66,7 @@ PyObject* get_source(PyObject* self, PyTypeObject* defining_class, PyObject* con
   const Py_ssize_t sourceless = PyUnicode_Tailmatch(path.get(), suffix.get(), 0, PY_SSIZE_T_MAX, 1);
   if (sourceless < 0) return nullptr;
   if (sourceless) Py_RETURN_NONE;
-  Strong super =
-      PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type),
-                                   reinterpret_cast<PyObject*>(defining_class), self, nullptr);
-  if (!super) return nullptr;
-  return PyObject_CallMethod(super.get(), "get_source", "O", args[0]);
+  return ask_super(self, defining_class, "get_source", args[0]);
 }
 
 PyMethodDef methods[] = {

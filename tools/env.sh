@@ -60,10 +60,11 @@ require_root() {
   ((EUID == 0)) || die "$1 needs root; run ./dev as root"
 }
 
-# The archive the host itself uses, in either format of its sources; nothing when there is none.
-host_mirror() {
+# debian_mirror env|in_env: the archive that this machine or the environment uses, in either format of its sources;
+# nothing when there is none.
+debian_mirror() {
   # shellcheck disable=SC2016  # the $(...) are apt's own placeholders
-  apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+  "$@" apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
     awk -v codename="$(. /etc/os-release && printf %s "${VERSION_CODENAME:-}")" '
       $3 == "main" && $1 ~ /^https?:.*\/debian\/?$/ && ($2 == codename || $2 ~ /^(oldstable|stable|testing|unstable|sid)$/) {
         print $1; exit }'
@@ -103,6 +104,19 @@ in_root() {
     ${http_proxy:+--setenv http_proxy "$http_proxy"} ${https_proxy:+--setenv https_proxy "$https_proxy"} "$@"
 }
 
+# Where the environment's files are, seen from outside it; nothing when this machine is the environment.
+env_root() { ((NATIVE)) || printf '%s\n' "$ENV_ROOT"; }
+
+# in_env COMMAND...: as in_root, in the environment, whichever that is.
+in_env() {
+  if ((NATIVE)); then
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+      ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
+  else
+    in_root "$ENV_ROOT" "$@"
+  fi
+}
+
 install_packages() {
   local root=$1 wanted
   mapfile -t wanted < <(packages)
@@ -131,12 +145,12 @@ write_stamp() {
 
 installed_hash() { sha256sum <"$1/var/lib/dpkg/status" | cut -c1-12; }
 
+# check_space FOLDER MIB
 check_space() {
-  local folder free
-  folder=$(dirname "$ENV_ROOT")
+  local folder=$1 needed=$2 free
   free=$(df --output=avail -m "$folder" | tail -n1 | tr -d ' ')
-  ((free >= SPACE_NEEDED_MIB)) ||
-    die "$free MiB free in $folder, about $SPACE_NEEDED_MIB needed: free some, or set TENURE_ENV to a folder elsewhere"
+  ((free >= needed)) ||
+    die "$free MiB free in $folder, about $needed needed: free some, or set TENURE_ENV to a folder elsewhere"
 }
 
 make_env() {
@@ -151,9 +165,9 @@ make_env() {
     [[ -e $partial/.tenure-partial ]] || die "$partial is in the way and not ours: remove it"
     rm -rf --one-file-system "$partial"
   fi
-  check_space
+  check_space "$(dirname "$ENV_ROOT")" "$SPACE_NEEDED_MIB"
   install_host_tools
-  mirror=$(host_mirror)
+  mirror=$(debian_mirror env)
   adopt_apt_proxy
   say "Making the build environment in $ENV_ROOT (once; a few minutes; log in $LOG)"
   mkdir "$partial"
@@ -203,10 +217,17 @@ env_is_ready() {
   [[ $hash == "$(packages_hash)" ]] || { [[ $hash != updating ]] && all_installed "$ENV_ROOT"; }
 }
 
+# One dev at a time makes or changes the environment.
+lock_env() {
+  exec {ENV_LOCK}>"$CACHE/env.lock"
+  flock -n "$ENV_LOCK" || { say "Waiting for another dev that is making the environment ..."; flock "$ENV_LOCK"; }
+}
+
+unlock_env() { exec {ENV_LOCK}>&-; }
+
 # Makes the environment if it has to; sets NATIVE and GENERATION (a name for the versions installed in it).
 # shellcheck disable=SC2034  # both are read by dev
 ensure_env() {
-  local lock
   mkdir -p "$CACHE/home" 2>/dev/null && [[ -w $CACHE && -w $CACHE/home ]] ||
     die "cannot write to $CACHE: set XDG_CACHE_HOME to a folder of yours"
   NATIVE=0
@@ -216,13 +237,12 @@ ensure_env() {
     return
   fi
   if ! env_is_ready; then
-    exec {lock}>"$CACHE/env.lock"
-    flock -n "$lock" || { say "Waiting for another dev that is making the environment ..."; flock "$lock"; }
+    lock_env
     if ! env_is_ready; then
       : >"$LOG"
       if [[ -e $ENV_ROOT/.tenure-stamp ]]; then update_env; else make_env; fi
     fi
-    exec {lock}>&-
+    unlock_env
   fi
   read -r _ GENERATION <"$ENV_ROOT/.tenure-stamp"
   command -v bwrap >/dev/null || install_host_tools

@@ -14,6 +14,7 @@ class Summary:
     def __init__(self):
         self.passed = 0
         self.skipped = 0
+        self.left_out = 0
         self.failed = []
 
     def add_case(self, label, case):
@@ -49,17 +50,22 @@ def summarize(lines):
     summary = Summary()
     last_attempt = {}
     broken = []
+    tests = set()
     for line in lines:
         event = json.loads(line)
         identity = event["id"]
-        if "testResult" in event:
+        if "testSize" in event.get("configured", {}):
+            tests.add(identity["targetConfigured"]["label"])
+        elif "testResult" in event:
             key = identity["testResult"]
             # A later attempt of a flaky test stands for the earlier ones.
             last_attempt[key["label"], key.get("run"), key.get("shard")] = event["testResult"]
         elif "completed" in event and not event["completed"].get("success"):
             label = identity["targetCompleted"]["label"]
             broken.append(f"{label} (does not build)")
-        elif "aborted" in event and event["aborted"].get("reason") not in ("SKIPPED", "NO_BUILD"):
+        elif event.get("aborted", {}).get("reason") == "SKIPPED":
+            summary.left_out += identity.get("targetCompleted", {}).get("label") in tests
+        elif "aborted" in event and event["aborted"].get("reason") != "NO_BUILD":
             what = next((value["label"] for value in identity.values() if "label" in value), None)
             if what:
                 broken.append(f"{what} ({event['aborted'].get('description', 'not run').splitlines()[0]})")
@@ -85,7 +91,9 @@ def main():
         print(f"FAILED: {entry}")
     if summary.skipped:
         print(f"{summary.skipped} skipped")
-    if not summary.passed and not summary.failed:
+    if summary.left_out:
+        print(f"{summary.left_out} test programs left out: they need what this interpreter does not have")
+    elif not summary.passed and not summary.failed:
         print("No test was run; is that target or filter right?")
     print(f"{summary.passed} passed, {len(summary.failed)} failed")
     return 0 if summary.passed and not summary.failed and status == 0 else 1

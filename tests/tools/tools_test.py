@@ -74,6 +74,17 @@ class SummaryTest(unittest.TestCase):
     def test_a_build_that_fails_before_any_target(self):
         self.assertEqual(self.summarize(1)[1][-1], "0 passed, 1 failed")
 
+    def test_what_is_not_for_this_interpreter_is_left_out(self):
+        self.add("//a:b", "PASSED", '<testcase name="x"/>')
+        for label, configured in [("//a:c", {"testSize": "SMALL"}), ("//a:d", {})]:
+            self.events += [
+                {"id": {"targetConfigured": {"label": label}}, "configured": configured},
+                {"id": {"targetCompleted": {"label": label}}, "aborted": {"reason": "SKIPPED"}},
+            ]
+        code, lines = self.summarize(0)
+        self.assertEqual((code, lines[-1]), (0, "1 passed, 0 failed"))
+        self.assertTrue(lines[-2].startswith("1 test programs left out"), lines)
+
     def test_no_test_is_an_error(self):
         self.assertEqual(self.summarize(0)[0], 1)
         self.assertEqual(self.summarize(4)[1][-1], "0 passed, 0 failed")
@@ -130,6 +141,8 @@ class DevTest(unittest.TestCase):
             (["test", "--python"], "needs a value"),
             (["test", "--config", "fast"], "--config is"),
             (["run", "--config", "asan", "true"], "asan is for test"),
+            (["test", "--python", "3.13t", "--config", "debug"], "needs a debug interpreter"),
+            (["demo", "--python", "3.13t"], "no tenure package"),
         ]:
             result = self.dev(*args)
             self.assertNotEqual(result.returncode, 0)

@@ -1,13 +1,27 @@
 """The rules Tenure's own code is built and tested with."""
 
+load("@bazel_skylib//rules:write_file.bzl", "write_file")
 load("//tools/bazel/private:compile_fail.bzl", "compile_fail_test")
 load("//tools/bazel/private:python.bzl", "python_extension", "python_package", "python_unit_test")
+load("//tools/python:versions.bzl", "FREE_THREADED_VERSIONS")
+
+def _when_free_threaded(yes, no):
+    return select({
+        "//tools/python:is_" + version: yes
+        for version in FREE_THREADED_VERSIONS
+    } | {"//conditions:default": no})
+
+# For target_compatible_with: not for free-threaded interpreters. What depends on such a target is then not for them
+# either, and `bazel test //...` leaves it out.
+NEEDS_GIL = _when_free_threaded(["@platforms//:incompatible"], [])
+
+# The interpreter's own headers, which core/abi includes, are not quite C++ when they are free-threaded. Our own code
+# is let off nothing: -Werror turns what is permitted into errors again.
+_OWN_HEADERS_COPTS = _when_free_threaded(["-fpermissive"], [])
 
 _COPTS = [
     "-Wall",
     "-Wextra",
-    "-Wnon-virtual-dtor",
-    "-Woverloaded-virtual",
     "-Wshadow",
     "-Wvla",
     # CPython's method tables are made of casts, its static structs of first fields only, and its slots of
@@ -18,19 +32,49 @@ _COPTS = [
     "-Werror",
 ]
 
+# What a C compiler would warn of not knowing.
+_CXXOPTS = [
+    "-Wnon-virtual-dtor",
+    "-Woverloaded-virtual",
+]
+
+# What has to compile for free-threaded interpreters too.
+_FREE_THREADED_PACKAGES = [
+    "core",
+    "handles",
+]
+
 def _copts(exceptions, copts):
-    return _COPTS + ([] if exceptions else ["-fno-exceptions"]) + copts
+    return _COPTS + _CXXOPTS + ([] if exceptions else ["-fno-exceptions"]) + copts
+
+def _compile_free_threaded(name, srcs, hdrs, copts, deps):
+    """Compiles a unit and each of its headers once more, free-threaded: Debian has no such build of any version."""
+    write_file(
+        name = name + ".headers",
+        out = name + ".headers.cc",
+        content = ["#include \"tenure/{}/{}\"".format(native.package_name(), header) for header in hdrs],
+    )
+    native.cc_library(
+        name = name + ".free_threaded",
+        testonly = True,
+        srcs = srcs + [name + ".headers.cc"],
+        copts = copts + ["-DPy_GIL_DISABLED=1"],
+        linkstatic = True,
+        deps = deps + [":" + name],
+    )
 
 def tenure_cc_library(name, srcs = [], hdrs = [], deps = [], exceptions = False, copts = [], visibility = None, **kwargs):
     """One unit. Headers of core/abi are included as "tenure/core/abi/x.h".
 
     Private unless `visibility` says otherwise; without exceptions unless `exceptions` is set.
     """
+    if native.package_name() in _FREE_THREADED_PACKAGES:
+        _compile_free_threaded(name, srcs, hdrs, _copts(exceptions, copts), deps)
     native.cc_library(
         name = name,
         srcs = srcs,
         hdrs = hdrs,
-        copts = _copts(exceptions, copts),
+        copts = _copts(exceptions, copts) + (_OWN_HEADERS_COPTS if native.package_name() == "core/abi" else []),
         include_prefix = "tenure/" + native.package_name(),
         visibility = visibility or ["//visibility:private"],
         deps = deps,
@@ -56,11 +100,18 @@ def tenure_cc_test(name, srcs, deps = [], python = True, main = None, exceptions
     )
 
 # An interpreter keeps memory until its process ends, so leaks are not for these to judge.
-_SANITIZER_ENV = {
+_ASAN_AND_UBSAN = {
     "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
+
+_TSAN = "halt_on_error=1:second_deadlock_stack=1"
+
+# What orders threads inside a free-threaded interpreter is hidden from TSan, which does not see its atomics.
+_SANITIZER_ENV = _when_free_threaded(
+    _ASAN_AND_UBSAN | {"TSAN_OPTIONS": _TSAN + ":ignore_noninstrumented_modules=1"},
+    _ASAN_AND_UBSAN | {"TSAN_OPTIONS": _TSAN},
+)
 
 def tenure_cc_benchmark(name, srcs, deps = [], python = True, main = None, exceptions = True, copts = [], **kwargs):
     """A Google Benchmark program; `main` as for tenure_cc_test."""
@@ -74,12 +125,17 @@ def tenure_cc_benchmark(name, srcs, deps = [], python = True, main = None, excep
     )
 
 def tenure_py_extension(name, srcs = [], deps = [], exceptions = True, copts = [], linkopts = [], visibility = None, **kwargs):
-    """An extension module, `name` plus the selected interpreter's EXT_SUFFIX; exports only PyInit_* and tenure_*."""
+    """An extension module, `name` plus the selected interpreter's EXT_SUFFIX; exports only PyInit_* and tenure_*.
+
+    Sources may be C++ or, named .c, C.
+    """
     native.cc_binary(
         name = name + ".so",
         srcs = srcs,
         additional_linker_inputs = ["//tools/bazel:exports.lds"],
-        copts = _copts(exceptions, copts),
+        conlyopts = ["-std=c11"],
+        copts = _COPTS + copts,
+        cxxopts = _CXXOPTS + ([] if exceptions else ["-fno-exceptions"]),
         linkopts = [
             "-Wl,--version-script=$(location //tools/bazel:exports.lds)",
             "-Wl,--gc-sections",

@@ -1,6 +1,6 @@
 """Repositories over what the distribution has installed."""
 
-load("//tools/python:versions.bzl", "PYTHON_VERSIONS")
+load("//tools/python:versions.bzl", "PYTHON_VERSIONS", "headers_path")
 
 _RULES = "/usr/share/bazel/rules/"
 _TOOLS = "/usr/share/bazel/tools/"
@@ -16,12 +16,26 @@ _PACKAGED = {
     "rules_python": _RULES + "python",
 }
 
+def _python_headers_impl(ctx):
+    # An interpreter that has not been made yet is one without headers: the link may lead nowhere.
+    ctx.symlink(ctx.attr.path, "include")
+    ctx.symlink(ctx.attr.build_file, "BUILD.bazel")
+
+_python_headers = repository_rule(
+    implementation = _python_headers_impl,
+    attrs = {
+        "build_file": attr.label(mandatory = True),
+        "path": attr.string(mandatory = True),
+    },
+    local = True,
+)
+
 def system_repositories():
     for name, path in _PACKAGED.items():
         native.local_repository(name = name, path = path)
     for version in PYTHON_VERSIONS:
-        native.new_local_repository(
+        _python_headers(
             name = "system_python" + version,
             build_file = "//tools/bazel:python.BUILD",
-            path = "/usr/include/python" + version,
+            path = headers_path(version),
         )

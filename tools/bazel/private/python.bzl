@@ -1,7 +1,7 @@
 """Rules for what the selected interpreter imports and runs."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
-load("//tools/python:versions.bzl", "extension_suffix", "interpreter_path")
+load("//tools/python:versions.bzl", "FREE_THREADED_VERSIONS", "extension_suffix", "interpreter_path")
 
 PythonPackageInfo = provider(
     "A folder to put on sys.path.",
@@ -63,12 +63,18 @@ export PYTHONPATH={python_path} PYTHONNOUSERSITE=1 TENURE_TEST_PYTHON={interpret
 
 _PRELOAD_LINES = """\
 export LD_PRELOAD=$(g++ -print-file-name={runtime}):$(g++ -print-file-name=libstdc++.so)
-# pymalloc would hide from the sanitizer what happens inside its arenas.
+"""
+
+# pymalloc would hide from the sanitizer what happens inside its arenas. Free-threaded builds have but mimalloc.
+_MALLOC_LINE = """\
 export PYTHONMALLOC=malloc
 """
 
 def _unittest_impl(ctx):
     sanitizer = ctx.attr._sanitizer[BuildSettingInfo].value
+    preload = _PRELOAD_LINES.format(runtime = _PRELOAD[sanitizer]) if sanitizer in _PRELOAD else ""
+    if preload and _version(ctx) not in FREE_THREADED_VERSIONS:
+        preload += _MALLOC_LINE
     interpreter = interpreter_path(_version(ctx))
     folders = [package[PythonPackageInfo].folder for package in ctx.attr.packages]
     script = ctx.actions.declare_file(ctx.label.name + ".sh")
@@ -77,7 +83,7 @@ def _unittest_impl(ctx):
         _LAUNCHER.format(
             interpreter = interpreter,
             main = ctx.file.main.short_path,
-            preload = _PRELOAD_LINES.format(runtime = _PRELOAD[sanitizer]) if sanitizer in _PRELOAD else "",
+            preload = preload,
             python_path = ":".join(["\"$root/{}\"".format(folder) for folder in folders]),
         ),
         is_executable = True,

@@ -1,0 +1,97 @@
+// Thread states: which interpreter a thread is attached to, and attaching one from outside.
+//
+// The contract that hides the versions: since 3.15 an interpreter can be asked, from any thread,
+// to wait with its end (PEP 788); before, the caller has to know that it lives.
+//
+// Not for: anything outside core. Use core/attach.h.
+#ifndef TENURE_CORE_ABI_THREAD_H_
+#define TENURE_CORE_ABI_THREAD_H_
+
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
+#include "tenure/core/abi/python.h"
+
+namespace tenure::abi {
+
+// What a thread state belongs to. The function of the C API does the same, as a call.
+inline PyInterpreterState* interpreter_of(PyThreadState* state) { return state->interp; }
+
+// Whether a Python exception is set. Requires: state is this thread's and attached.
+inline bool has_error(PyThreadState* state) { return state->current_exception != nullptr; }
+
+// An interpreter as seen by threads that are not attached to it.
+struct InterpreterView {
+  PyInterpreterState* interpreter = nullptr;
+  bool is_main = false;
+  void* view = nullptr;  // a PyInterpreterView since 3.15
+};
+
+// Requires: attached. False, with MemoryError set, if there is no memory for it.
+bool view_of_current(InterpreterView& view);
+
+// Gives back what view_of_current() made. Requires: nobody attaches by it any more.
+void close_view(InterpreterView& view);
+
+// How a thread came to be attached, and what it was attached to before.
+struct Attachment {
+  enum class Kind : unsigned char { kNested, kEnsured, kOwn };
+  Kind kind = Kind::kNested;
+  int gil_state = 0;               // before 3.15, of PyGILState_Ensure()
+  void* token = nullptr;           // since 3.15, of PyThreadState_EnsureFromView()
+  PyThreadState* prior = nullptr;  // of another interpreter
+};
+
+// Attaches this thread. False if the interpreter is ending (since 3.15) or there is no memory for a
+// thread state; the thread is then as it was. Waits for the GIL. Before 3.15, requires: the
+// interpreter lives until detach().
+bool attach(const InterpreterView& view, Attachment& attachment);
+
+// Undoes attach(). Requires: attached as attach() left it.
+void detach(const Attachment& attachment);
+
+// A lock for what attached threads share. Nothing where the GIL is one already; where attached
+// threads run in parallel, a mutex. Requires: attached; no Python code runs while it is held.
+class AttachedLock {
+ public:
+  void lock() {
+#ifdef Py_GIL_DISABLED
+    PyMutex_Lock(&mutex_);
+#ifdef __SANITIZE_THREAD__
+    // What a contended lock does is in the interpreter, which ThreadSanitizer does not see.
+    __tsan_acquire(this);
+#endif
+#endif
+  }
+  void unlock() {
+#ifdef Py_GIL_DISABLED
+#ifdef __SANITIZE_THREAD__
+    __tsan_release(this);
+#endif
+    PyMutex_Unlock(&mutex_);
+#endif
+  }
+  // In the child of a fork: whoever held it is not there.
+  void reset_after_fork() {
+#ifdef Py_GIL_DISABLED
+    mutex_ = {};
+#endif
+  }
+
+ private:
+#ifdef Py_GIL_DISABLED
+  PyMutex mutex_ = {};
+#endif
+};
+
+// Whether attached threads of one interpreter run in parallel.
+#ifdef Py_GIL_DISABLED
+inline constexpr bool kFreeThreaded = true;
+#else
+inline constexpr bool kFreeThreaded = false;
+#endif
+
+}  // namespace tenure::abi
+
+#endif  // TENURE_CORE_ABI_THREAD_H_

@@ -1,0 +1,279 @@
+#include "tenure/core/decref_queue.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <string_view>
+
+#include "tenure/core/attach.h"
+#include "tenure/core/decref.h"
+#include "tenure/core/thread_lanes.h"
+
+namespace tenure {
+
+namespace {
+
+// Where the GIL keeps other writers away, a counter needs no locked instruction.
+void add(std::atomic<uint64_t>& counter, uint64_t count) {
+  if constexpr (abi::kFreeThreaded) {
+    counter.fetch_add(count, std::memory_order_relaxed);
+  } else {
+    counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+  }
+}
+
+void raise_to(std::atomic<uint64_t>& most, uint64_t value) {
+  uint64_t before = most.load(std::memory_order_relaxed);
+  while (before < value && !most.compare_exchange_weak(before, value, std::memory_order_relaxed)) {
+  }
+}
+
+// Dropping this many references at once can be seen in a program's pauses.
+constexpr Py_ssize_t kWorthDismantling = 4096;
+
+// The usual budget of a drain that nobody asked for, and how far it grows when that is too little.
+constexpr std::chrono::nanoseconds kBackgroundTime = std::chrono::milliseconds(1);
+constexpr uint32_t kMostBackgroundScale = 64;
+
+[[noreturn]] void abort_for_detached_drop() {
+  // Neither allocates nor locks: this thread may hold any lock.
+  constexpr std::string_view kMessage =
+      "tenure: a reference whose policy is to abort was dropped on a thread that is not attached "
+      "to "
+      "its interpreter; drop it attached, or give its type another policy\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
+  std::abort();
+}
+
+}  // namespace
+
+void DecrefQueue::defer(PyObject* object) noexcept {
+  assert(object != nullptr);
+  Lane* lane = thread_lanes.recent;
+  if (lane == nullptr || lane->queue() != this) [[unlikely]] {
+    lane = lane_of_this_thread();
+  }
+  const Lane::Pushed pushed = lane != nullptr ? lane->push(object) : Lane::Pushed::kNoMemory;
+  if (pushed == Lane::Pushed::kNoMemory) [[unlikely]] {
+    lost_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  if (signal_.raise_after_publishing()) [[unlikely]] {
+    reaper_.wake();
+  } else if (pushed == Lane::Pushed::kBehind) [[unlikely]] {
+    reaper_.hurry();
+  }
+}
+
+void DecrefQueue::drop_detached(PyObject* object, WhenDetached policy) noexcept {
+  switch (policy) {
+    case WhenDetached::kDefer:
+      defer(object);
+      return;
+    case WhenDetached::kLeak:
+      break;
+    case WhenDetached::kAbort:
+      abort_for_detached_drop();
+    case WhenDetached::kBlock: {
+      Attach attach(gate_);
+      if (!attach) break;
+      decref_reporting(object, PyThreadState_Get());
+      return;
+    }
+  }
+  lost_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Lane* DecrefQueue::lane_of_this_thread() noexcept {
+  ThreadLanes& mine = thread_lanes;
+  if (is_finished()) return nullptr;
+  Lane* lane = mine.find(this);
+  if (lane == nullptr) {
+    lane = adopt_or_make_lane(mine.id());
+    if (lane != nullptr) mine.add(lane);
+  }
+  if (lane != nullptr) mine.recent = lane;
+  return lane;
+}
+
+Lane* DecrefQueue::adopt_or_make_lane(uintptr_t owner) noexcept {
+  // Partner: the release below.
+  for (Lane* lane = lanes_.load(std::memory_order_acquire); lane != nullptr;
+       lane = lane->next_in_queue) {
+    if (!lane->try_own(owner)) continue;
+    if (lane->prepare()) return lane;
+    lane->disown();
+    return nullptr;
+  }
+  void* memory = std::aligned_alloc(alignof(Lane), sizeof(Lane));
+  if (memory == nullptr) return nullptr;
+  auto* lane = new (memory) Lane(this, owner);
+  lane->next_in_queue = lanes_.load(std::memory_order_relaxed);
+  while (!lanes_.compare_exchange_weak(lane->next_in_queue, lane, std::memory_order_release,
+                                       std::memory_order_relaxed)) {
+  }
+  return lane;
+}
+
+void DecrefQueue::decref_taken(PyObject* object, PyThreadState* state) {
+  const bool is_dismantled = abi::may_be_container(object) &&
+                             abi::container_slots(object) >= kWorthDismantling &&
+                             dismantler_.try_add(object);
+  if (!is_dismantled) decref_reporting(object, state);
+  add(drained_, 1);
+}
+
+size_t DecrefQueue::drain_lane(Lane& lane, Deadline& deadline) {
+  PyThreadState* const state = PyThreadState_Get();
+  size_t done = 0;
+  // What is pushed meanwhile waits for the next drain, or a destructor that pushes would never let
+  // this one end.
+  const uint64_t end = lane.pushed();
+  while (lane.taken() < end && deadline.step()) {
+    PyObject* object;
+    {
+      std::lock_guard guard(lock_);
+      object = lane.take();
+    }
+    // Another thread drained while a destructor let it run.
+    if (object == nullptr) break;
+    decref_taken(object, state);
+    ++done;
+  }
+  if (lane.is_empty() && lane.has_chunk() && lane.try_own(kConsumer)) {
+    std::lock_guard guard(lock_);
+    if (lane.is_empty()) lane.strip();
+    lane.disown();
+  }
+  return done;
+}
+
+size_t DecrefQueue::drain_lanes(Deadline& deadline) {
+  Lane* const first = lanes_.load(std::memory_order_acquire);
+  if (first == nullptr) return 0;
+  Lane* const resumed = resume_.load(std::memory_order_relaxed);
+  Lane* const start = resumed != nullptr ? resumed : first;
+  size_t done = 0;
+  Lane* lane = start;
+  do {
+    done += drain_lane(*lane, deadline);
+    lane = lane->next_in_queue != nullptr ? lane->next_in_queue : first;
+  } while (lane != start && !deadline.is_over());
+  resume_.store(lane, std::memory_order_relaxed);
+  return done;
+}
+
+Drained DecrefQueue::drain_now(Budget budget) {
+  assert(gate_.is_attached());
+  ThreadLanes& mine = thread_lanes;
+  if (mine.is_draining(this)) return {0, true};
+  const DrainOnStack on_stack{this, mine.drains};
+  mine.drains = &on_stack;
+  PyObject* const error = PyErr_GetRaisedException();
+
+  raise_to(high_water_, count_pending());
+  Deadline deadline(budget.objects, budget.time);
+  Drained result;
+  result.objects = drain_lanes(deadline);
+  const bool worked = result.objects > 0 || dismantler_.size() > 0;
+  if (!deadline.is_over()) dismantler_.work(deadline);
+  result.more = !is_idle();
+  if (result.more) reaper_.ensure_running();
+  if (worked) {
+    add(drains_, 1);
+    raise_to(longest_drain_ns_, static_cast<uint64_t>(deadline.elapsed().count()));
+  }
+
+  if (error != nullptr) PyErr_SetRaisedException(error);
+  mine.drains = on_stack.outer;
+  return result;
+}
+
+size_t DecrefQueue::flush() {
+  constexpr Budget kUnlimited{.time = std::chrono::hours(24 * 365)};
+  size_t done = 0;
+  for (int round = 0; round < kFlushRounds; ++round) {
+    const Drained drained = drain(kUnlimited);
+    done += drained.objects;
+    if (!drained.more || (drained.objects == 0 && thread_lanes.is_draining(this))) break;
+  }
+  return done;
+}
+
+void DecrefQueue::drain_in_background(std::atomic<uint64_t>& count) {
+  add(count, 1);
+  const uint32_t scale = background_scale_.load(std::memory_order_relaxed);
+  const Drained drained = drain({.time = kBackgroundTime * scale});
+  const uint64_t left = count_pending();
+  const uint64_t before = background_left_.exchange(left, std::memory_order_relaxed);
+  if (left == 0) {
+    background_scale_.store(1, std::memory_order_relaxed);
+  } else if (left >= before) {
+    background_scale_.store(std::min(2 * scale, kMostBackgroundScale), std::memory_order_relaxed);
+  }
+  if (drained.more) reaper_.hurry();
+}
+
+void DecrefQueue::release_incrementally(PyObject* object) {
+  assert(may_be_used_here());
+  if (is_finished() || !dismantler_.try_add(object)) {
+    Py_DECREF(object);
+    return;
+  }
+  if (signal_.raise()) reaper_.wake();
+}
+
+bool DecrefQueue::is_idle() const {
+  for (const Lane* lane = lanes_.load(std::memory_order_acquire); lane != nullptr;
+       lane = lane->next_in_queue) {
+    if (!lane->is_empty()) return false;
+  }
+  return dismantler_.size() == 0;
+}
+
+uint64_t DecrefQueue::count_pending() const {
+  uint64_t pending = 0;
+  for (const Lane* lane = lanes_.load(std::memory_order_acquire); lane != nullptr;
+       lane = lane->next_in_queue) {
+    // Taken first: it may grow meanwhile, but never past what is pushed.
+    const uint64_t taken = lane->taken();
+    pending += lane->pushed() - taken;
+  }
+  return pending;
+}
+
+DeferStats DecrefQueue::stats() const {
+  DeferStats stats;
+  // Before the lanes: what is finished afterwards is still pending in this answer.
+  const bool finished = is_finished();
+  stats.drained = drained_.load(std::memory_order_relaxed);
+  for (const Lane* lane = lanes_.load(std::memory_order_acquire); lane != nullptr;
+       lane = lane->next_in_queue) {
+    const uint64_t taken = lane->taken();
+    const uint64_t pushed = lane->pushed();
+    stats.pushed += pushed;
+    stats.pending += pushed - taken;
+    ++stats.lanes;
+  }
+  const uint64_t lost = lost_.load(std::memory_order_relaxed);
+  stats.pushed += lost;
+  stats.leaked = lost;
+  if (finished) {
+    stats.leaked += stats.pending;
+    stats.pending = 0;
+  }
+  stats.high_water = high_water_.load(std::memory_order_relaxed);
+  stats.drains = drains_.load(std::memory_order_relaxed);
+  stats.longest_drain_ns = longest_drain_ns_.load(std::memory_order_relaxed);
+  stats.pending_calls = pending_calls_.load(std::memory_order_relaxed);
+  stats.reaper_drains = reaper_drains_.load(std::memory_order_relaxed);
+  stats.dismantling = dismantler_.size();
+  return stats;
+}
+
+}  // namespace tenure

@@ -67,6 +67,10 @@ PyMethodDef methods[] = {
      "Describe an image file as a dict, without loading it. Raises ImageError."},
     {"checksum", checksum, METH_O,
      "checksum($module, data, /)\n--\n\nThe checksum that images use (XXH3, 64 bits), as an int."},
+    {"deferred_stats", deferred_stats, METH_NOARGS, "See tenure.deferred.stats()."},
+    {"deferred_flush", deferred_flush, METH_NOARGS, "See tenure.deferred.flush()."},
+    {"deferred_bound", deferred_bound, METH_NOARGS, "See tenure.deferred.bound()."},
+    {"deferred_set_bound", deferred_set_bound, METH_O, "See tenure.deferred.set_bound()."},
     {}};
 
 int exec(PyObject* module) {
@@ -88,7 +92,7 @@ int exec(PyObject* module) {
     return -1;
   }
   state.images = PyDict_New();
-  if (state.images == nullptr) return -1;
+  if (state.images == nullptr || add_deferred_api(module) < 0) return -1;
   return state.importer.init(module, state.image_error) ? 0 : -1;
 }
 

@@ -30,6 +30,13 @@ PyObject* text_object(std::string_view text);
 PyObject* load(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* write_image(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* inspect(PyObject* module, PyObject* path);
+PyObject* deferred_stats(PyObject* module, PyObject*);
+PyObject* deferred_flush(PyObject* module, PyObject*);
+PyObject* deferred_bound(PyObject* module, PyObject*);
+PyObject* deferred_set_bound(PyObject* module, PyObject* seconds);
+
+// Adds the table of tenure_deferred.h for other extension modules. -1 with a Python error.
+[[nodiscard]] int add_deferred_api(PyObject* module);
 
 // The type of tenure.Image. New reference; null with a Python error.
 PyObject* make_image_type(PyObject* module);

@@ -9,6 +9,15 @@ An image is made by ``python3 -m tenure freeze``. It is code: load only what you
 
 from ._tenure import Image, ImageError, load
 
-__all__ = ["Image", "ImageError", "__version__", "load"]
+__all__ = ["Image", "ImageError", "__version__", "deferred", "load"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    # Most programs never look at it, and each module read is time at start.
+    if name == "deferred":
+        from importlib import import_module
+
+        return import_module(".deferred", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -121,11 +121,13 @@ Lane* DecrefQueue::adopt_or_make_lane(uintptr_t owner) noexcept {
 }
 
 void DecrefQueue::decref_taken(PyObject* object, PyThreadState* state) {
+  // First: a fork in another thread, or the interpreter's end, may take this thread away in a
+  // destructor.
+  add(drained_, 1);
   const bool is_dismantled = abi::may_be_container(object) &&
                              abi::container_slots(object) >= kWorthDismantling &&
                              dismantler_.try_add(object);
   if (!is_dismantled) decref_reporting(object, state);
-  add(drained_, 1);
 }
 
 size_t DecrefQueue::drain_lane(Lane& lane, Deadline& deadline) {

@@ -61,7 +61,7 @@ struct Drained {
 // One moment's counts, since the queue was made. Times in nanoseconds.
 struct DeferStats {
   uint64_t pushed = 0;      // deferred, and dropped detached under the policy to leak
-  uint64_t drained = 0;     // done by drains
+  uint64_t drained = 0;     // done by drains, or being done
   uint64_t leaked = 0;      // never done: by policy, for want of memory, or after the end
   uint64_t pending = 0;     // still to do
   uint64_t high_water = 0;  // the most that were pending when a drain began

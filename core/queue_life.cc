@@ -253,12 +253,7 @@ DecrefQueue* DecrefQueue::current() { return of(PyInterpreterState_Get()); }
 
 DecrefQueue* DecrefQueue::main() { return main_queue.load(std::memory_order_acquire); }
 
-void DecrefQueue::set_bound(std::chrono::nanoseconds bound) {
-  Reaper::set_bound(bound);
-  for (DecrefQueue* queue = newest(); queue != nullptr; queue = queue->next()) {
-    queue->reaper_.look_again();
-  }
-}
+void DecrefQueue::set_bound(std::chrono::nanoseconds bound) { Reaper::set_bound(bound); }
 
 std::chrono::nanoseconds DecrefQueue::bound() { return Reaper::bound(); }
 

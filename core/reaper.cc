@@ -109,10 +109,6 @@ void Reaper::hurry() {
   }
 }
 
-void Reaper::look_again() {
-  if (is_running_.load(std::memory_order_relaxed)) hurry();
-}
-
 void Reaper::reset_after_fork() {
   is_running_.store(false, std::memory_order_relaxed);
   is_asleep_.store(0, std::memory_order_relaxed);
@@ -141,6 +137,8 @@ void Reaper::loop() {
 }
 
 void Reaper::sleep() {
+  // Who was in a hurry has been served; the next push is in none yet.
+  news_.store(kNothing);
   is_asleep_.exchange(1);
   if (queue_.signal_.is_up_ordered() || queue_.is_finished()) {
     is_asleep_.store(0);

@@ -46,13 +46,10 @@ class Reaper {
   // Starts the thread if there is none, or if an earlier start failed. Thread state: any.
   void ensure_running();
 
-  // Cuts a wait short if the thread is there. Thread state: any.
-  void look_again();
-
-  // The queue is finished: ends the thread when it next looks, now if it sleeps.
+  // The queue is finished: ends the thread.
   void end();
 
-  // For all queues.
+  // For all queues. Who waits now goes by the new one.
   static void set_bound(std::chrono::nanoseconds bound);
   static std::chrono::nanoseconds bound();
 

@@ -22,8 +22,6 @@ void asymmetric_setup() {
                                    std::memory_order_relaxed);
 }
 
-void asymmetric_heavy() {
-  if (is_asymmetric()) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-}
+bool asymmetric_heavy() { return !is_asymmetric() || membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED); }
 
 }  // namespace tenure

@@ -23,8 +23,8 @@ namespace internal {
 extern std::atomic<bool> asymmetric_works;
 }  // namespace internal
 
-// Asks the system once for the right to use the dear side; done before the first queue is made,
-// and again in the child of a fork for as long as systems forget it there.
+// Asks the system once for the right to use the dear side; done before the first queue is made. A
+// forked child inherits it.
 void asymmetric_setup();
 
 // Whether the cheap side is enough. Relaxed: it does not change while anybody may push.
@@ -40,8 +40,9 @@ inline bool is_asymmetric() {
 // Partner: asymmetric_heavy(). Emits no instruction.
 inline void asymmetric_light() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
-// Partner: asymmetric_light(). On return every other thread has passed a full fence.
-void asymmetric_heavy();
+// Partner: asymmetric_light(). On return every other thread has passed a full fence. False if the
+// system has taken the right back, as a seccomp filter can; then nothing is ordered.
+[[nodiscard]] bool asymmetric_heavy();
 
 }  // namespace tenure
 

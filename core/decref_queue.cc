@@ -146,6 +146,8 @@ size_t DecrefQueue::drain_lane(Lane& lane, Deadline& deadline) {
     if (object == nullptr) break;
     decref_taken(object, state);
     ++done;
+    // The destructor has ended the interpreter, and others the lane.
+    if (is_finished()) return done;
   }
   if (lane.is_empty() && lane.has_chunk() && lane.try_own(kConsumer)) {
     std::lock_guard guard(lock_);
@@ -185,6 +187,9 @@ Drained DecrefQueue::drain_now(Budget budget) {
   const bool worked = result.objects > 0 || dismantler_.size() > 0;
   if (!deadline.is_over()) dismantler_.work(deadline);
   result.more = !is_idle();
+  // A container on its way from a lane to the dismantler is in neither, and the reaper may have
+  // gone to sleep by that.
+  if (result.more && signal_.raise()) reaper_.wake();
   if (result.more) reaper_.ensure_running();
   if (worked) {
     add(drains_, 1);
@@ -200,7 +205,9 @@ size_t DecrefQueue::flush() {
   constexpr Budget kUnlimited{.time = std::chrono::hours(24 * 365)};
   size_t done = 0;
   for (int round = 0; round < kFlushRounds; ++round) {
-    const Drained drained = drain(kUnlimited);
+    // Without asking: while the reaper lowers the signal and looks again, it is down for a moment
+    // although something is there.
+    const Drained drained = drain_now(kUnlimited);
     done += drained.objects;
     if (!drained.more || (drained.objects == 0 && thread_lanes.is_draining(this))) break;
   }
@@ -231,6 +238,7 @@ void DecrefQueue::release_incrementally(PyObject* object) {
 }
 
 bool DecrefQueue::is_idle() const {
+  // The lanes first: a container goes from there to the dismantler.
   for (const Lane* lane = lanes_.load(std::memory_order_acquire); lane != nullptr;
        lane = lane->next_in_queue) {
     if (!lane->is_empty()) return false;

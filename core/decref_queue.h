@@ -127,6 +127,9 @@ class DecrefQueue {
   // last item was taken. Thread state: any.
   bool has_pending() const { return signal_.is_up(); }
 
+  // Whether there may be something to drain is asked first; flush() does not ask, and so also finds
+  // what the reaper has its eye on in that very moment.
+  //
   // Does deferred decrefs, the oldest of each thread first, then goes on taking apart what
   // release_incrementally() was given. Destructors may do anything: push, drain (which does
   // nothing inside a drain), raise (reported as unraisable), let other threads run, fork. A Python

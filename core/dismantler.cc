@@ -2,10 +2,17 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #include "tenure/core/decref.h"
 
 namespace tenure {
+
+namespace {
+
+constexpr Py_ssize_t kFewLeft = 16;
+
+}  // namespace
 
 bool Dismantler::try_add(PyObject* object) {
   const abi::ContainerKind kind = abi::container_kind(object);
@@ -20,6 +27,8 @@ bool Dismantler::try_add(PyObject* object) {
     capacity_ = wanted;
   }
   open_[size] = abi::open_container(object, kind);
+  // What is nearly empty is emptied before: or each link of a chain would leave its rest here.
+  if (size > 0 && open_[size - 1].end <= kFewLeft) std::swap(open_[size - 1], open_[size]);
   size_.store(size + 1, std::memory_order_relaxed);
   return true;
 }

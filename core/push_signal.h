@@ -3,8 +3,8 @@
 // The whole protocol. A producer publishes its item in its lane, *then* looks at the signal: if it
 // is up, all is said; if it is down, the producer raises it and wakes the reaper. Consumers ask
 // is_up(), one relaxed load, and take what is in the lanes; they leave the signal up. Only the
-// reaper lowers it, when all lanes are empty: it lowers, *then* looks at all lanes again, and
-// raises it itself if it finds something.
+// reaper lowers it (and a child that was just forked, alone), when all lanes are empty: it lowers,
+// *then* looks at all lanes again, and raises it itself if it finds something.
 //
 //   producer                     reaper
 //   1 lane.tail = n + 1          a signal: up -> down
@@ -63,8 +63,10 @@ class PushSignal {
   bool try_lower() {
     uint32_t up = kUp;
     if (!state_.compare_exchange_strong(up, kDown, std::memory_order_acq_rel)) return false;
-    asymmetric_heavy();
-    return true;
+    if (asymmetric_heavy()) return true;
+    // Up for ever, then: right, if not cheap.
+    raise();
+    return false;
   }
 
   // In the child of a fork, where nobody else is.
@@ -75,7 +77,8 @@ class PushSignal {
   // Requires: the caller looks at all lanes after this.
   void close() {
     state_.exchange(kClosed, std::memory_order_acq_rel);
-    asymmetric_heavy();
+    // Where it fails, what was pushed in this very moment is leaked, and counted.
+    [[maybe_unused]] const bool ordered = asymmetric_heavy();
   }
 
  private:

@@ -64,9 +64,13 @@ class [[nodiscard]] Sendable {
   Sendable(const Sendable&) = delete;
   Sendable& operator=(const Sendable&) = delete;
 
+// In a std::optional, GCC cannot tell that an empty one is not destroyed.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
   ~Sendable() {
     if (object_ != nullptr) queue_->drop(object_, kPolicy);
   }
+#pragma GCC diagnostic pop
 
   // Borrows, for as long as this is neither moved nor dropped. Requires: attached to the object's
   // interpreter; not moved from.

@@ -1,0 +1,4 @@
+#include "tenure/handles/sendable.h"
+
+// It takes the reference over, and the caller has to see that go.
+auto f(tenure::Owned<> owner) { return tenure::Sendable<>::make(owner); }

@@ -55,8 +55,11 @@ class Gate {
   // Requires: attached to that interpreter, which may be in the last steps of its end.
   bool was_of(PyInterpreterState* interpreter) const;
 
-  // In the child of a fork, where other threads are not: only this many visitors are left.
-  void reset_visitors(uint32_t count);
+  // The runtime has ended; what it starts next are others.
+  static void end_life();
+
+  // In the child of a fork, where other threads are not: only this thread's visitors are left.
+  void reset_visitors();
 
   // In the child of a fork, which has no interpreters but the main one. close() and forget().
   void close_after_fork() {
@@ -71,6 +74,9 @@ class Gate {
   static constexpr uint32_t kClosed = 1;
   static constexpr uint32_t kVisitor = 2;
 
+  // Of this thread.
+  uint32_t count_own_visitors() const;
+
   // False if the gate is closed. Partner: close(); each reads what the other's step left.
   bool enter();
   void leave();
@@ -80,25 +86,29 @@ class Gate {
   // Written by open(), before anybody can enter.
   abi::InterpreterView view_;
   bool is_main_ = false;
-  int64_t id_ = -1;  // the interpreter's, which no other has while the runtime lives
+  int64_t id_ = -1;    // the interpreter's, which no other has while the runtime lives
+  uint32_t life_ = 0;  // of the runtime
 };
 
 // Keeps an interpreter from ending for as long as it lives, without attaching to it.
+// Requires: destroyed by the thread that made it.
 class [[nodiscard]] Visit {
  public:
-  explicit Visit(Gate& gate) : gate_(gate), inside_(gate.enter()) {}
-  ~Visit() {
-    if (inside_) gate_.leave();
-  }
+  explicit Visit(Gate& gate);
+  ~Visit();
   Visit(const Visit&) = delete;
   Visit& operator=(const Visit&) = delete;
 
   // False if the interpreter has ended or is about to.
   explicit operator bool() const { return inside_; }
 
+  // How many of this thread are inside that gate.
+  static uint32_t of_this_thread(const Gate& gate);
+
  private:
   Gate& gate_;
   const bool inside_;
+  Visit* outer_ = nullptr;
 };
 
 }  // namespace tenure

@@ -42,7 +42,8 @@ constinit std::mutex making;
 // Pushed in front of under `making`, with a release; nothing is ever taken out.
 constinit std::atomic<DecrefQueue*> newest_queue{nullptr};
 constinit std::atomic<DecrefQueue*> main_queue{nullptr};
-bool is_process_set_up = false;  // guarded by `making`
+bool is_process_set_up = false;    // guarded by `making`
+bool sees_end_of_runtime = false;  // the same, or nobody else is there
 
 // See count_lost_without_queue().
 constinit std::atomic<uint64_t> lost_without_queue{0};
@@ -124,6 +125,12 @@ DecrefQueue* QueueLife::find_or_make(PyInterpreterState* interpreter) {
     pthread_atfork(&before_fork, &after_fork_in_parent, &after_fork_in_child_process);
     is_process_set_up = true;
   }
+  if (!sees_end_of_runtime) {
+    sees_end_of_runtime = Py_AtExit([] {
+                            Gate::end_life();
+                            sees_end_of_runtime = false;
+                          }) == 0;
+  }
   void* memory = std::aligned_alloc(alignof(DecrefQueue), sizeof(DecrefQueue));
   if (memory == nullptr) return nullptr;
   auto* queue = new (memory) DecrefQueue;
@@ -158,6 +165,13 @@ PyObject* QueueLife::at_exit(PyObject* capsule, PyObject*) {
   DecrefQueue& queue = queue_in(capsule);
   queue.flush();
   queue.gate_.close();
+  // The end of the main interpreter ends those that are left, when no other thread can attach any
+  // more: who is inside by then never leaves.
+  if (queue.gate_.is_main()) {
+    for (DecrefQueue* other = DecrefQueue::newest(); other != nullptr; other = other->next_) {
+      other->gate_.close();
+    }
+  }
   // What visitors pushed while they were waited for.
   queue.flush();
   Py_RETURN_NONE;
@@ -192,7 +206,7 @@ void QueueLife::after_fork_in_child_process() {
     queue->lock_.reset_after_fork();
     queue->dismantler_.reset_after_fork();
     queue->reaper_.reset_after_fork();
-    queue->gate_.reset_visitors(Attach::scopes_of_this_thread(queue->gate_));
+    queue->gate_.reset_visitors();
     for (Lane* lane = queue->lanes_.load(std::memory_order_relaxed); lane != nullptr;
          lane = lane->next_in_queue) {
       if (lane->owner() != thread_lanes.id()) lane->disown();
@@ -214,10 +228,12 @@ void QueueLife::after_fork_in_child_process() {
       queue->signal_.raise();
     }
   }
+  abi::after_fork();
   making.unlock();
 }
 
 PyObject* QueueLife::after_fork_in_child(PyObject* capsule, PyObject*) {
+  abi::drop_guards_of_other_threads();
   DecrefQueue& queue = queue_in(capsule);
   // No push will start a reaper for a queue that is up already, so what is not done here needs one
   // now; and what is done lowers the signal as a reaper would, so that the next push starts one.
@@ -226,8 +242,15 @@ PyObject* QueueLife::after_fork_in_child(PyObject* capsule, PyObject*) {
   Py_RETURN_NONE;
 }
 
-void QueueLife::before_fork() { making.lock(); }
-void QueueLife::after_fork_in_parent() { making.unlock(); }
+void QueueLife::before_fork() {
+  making.lock();
+  abi::before_fork();
+}
+
+void QueueLife::after_fork_in_parent() {
+  abi::after_fork();
+  making.unlock();
+}
 
 DecrefQueue* DecrefQueue::of(PyInterpreterState* interpreter) {
   assert(is_attached_to(interpreter));

@@ -7,6 +7,8 @@
 #ifndef TENURE_CORE_ABI_THREAD_H_
 #define TENURE_CORE_ABI_THREAD_H_
 
+#include <cstdint>
+
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
 #endif
@@ -39,8 +41,12 @@ struct Attachment {
   enum class Kind : unsigned char { kNested, kEnsured, kOwn };
   Kind kind = Kind::kNested;
   int gil_state = 0;               // before 3.15, of PyGILState_Ensure()
-  void* token = nullptr;           // since 3.15, of PyThreadState_EnsureFromView()
-  PyThreadState* prior = nullptr;  // of another interpreter
+  PyThreadState* prior = nullptr;  // before 3.15, of another interpreter
+  void* guard = nullptr;           // since 3.15, a PyInterpreterGuard
+  void* token = nullptr;           // since 3.15, of PyThreadState_Ensure()
+  // Since 3.15, the others that hold a guard, and a number that says whose this one is.
+  Attachment* next = nullptr;
+  uintptr_t thread = 0;
 };
 
 // Attaches this thread. False if the interpreter is ending (since 3.15) or there is no memory for a
@@ -48,8 +54,16 @@ struct Attachment {
 // interpreter lives until detach().
 bool attach(const InterpreterView& view, Attachment& attachment);
 
-// Undoes attach(). Requires: attached as attach() left it.
-void detach(const Attachment& attachment);
+// Undoes attach(). Requires: attached as attach() left it; the same attachment, not moved.
+void detach(Attachment& attachment);
+
+// Around a fork, by the thread that forks: the child finds the list of guards whole.
+void before_fork();
+void after_fork();
+
+// In the child, attached: gives back the guards of threads that are not there. The interpreter
+// would wait for them when it ends.
+void drop_guards_of_other_threads();
 
 // A lock for what attached threads share. Nothing where the GIL is one already; where attached
 // threads run in parallel, a mutex. Requires: attached; no Python code runs while it is held.

@@ -1,7 +1,6 @@
 #include "tenure/core/decref_queue.h"
 
 #include <chrono>
-#include <functional>
 #include <thread>
 #include <vector>
 
@@ -9,46 +8,36 @@
 
 #include "tenure/core/attach.h"
 #include "tenure/core/strong.h"
+#include "tenure/tests/support/deferred.h"
 #include "tenure/tests/support/python.h"
 
 namespace tenure {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Deaths;
+using testing::on_another_thread;
 
-DecrefQueue& queue() { return *DecrefQueue::current(); }
+DecrefQueue& queue() { return *DecrefQueue::main(); }
 
-// pushed = drained + pending + leaked.
-void expect_balanced() {
-  const DeferStats stats = queue().stats();
-  EXPECT_EQ(stats.pushed, stats.drained + stats.pending + stats.leaked);
-}
-
-// Runs on another thread, which is not attached; this one lets go of the GIL meanwhile.
-void detached(const std::function<void()>& body) {
-  const Detach detach;
-  std::thread(body).join();
-}
-
-// Lets other threads run Python until the queue has nothing pending, or time is up. False if it is.
-bool wait_until_drained(std::chrono::milliseconds most) {
-  const Detach detach;
-  const auto end = std::chrono::steady_clock::now() + most;
-  while (std::chrono::steady_clock::now() < end) {
-    if (DecrefQueue::main()->stats().pending == 0) return true;
-    std::this_thread::sleep_for(1ms);
-  }
-  return false;
+void defer_all(const std::vector<PyObject*>& objects) {
+  for (PyObject* object : objects) queue().defer(object);
 }
 
 class DecrefQueueTest : public ::testing::Test {
  protected:
-  void SetUp() override { queue().flush(); }
+  void SetUp() override {
+    ASSERT_NE(DecrefQueue::current(), nullptr);
+    testing::fall_idle(queue());
+  }
   void TearDown() override {
     queue().flush();
-    expect_balanced();
     EXPECT_EQ(queue().stats().pending, 0U);
+    testing::expect_balanced(queue());
   }
+
+  // Nothing is done behind a test's back that takes less than this.
+  const testing::Bound bound_{1h};
 };
 
 TEST_F(DecrefQueueTest, OneForEachInterpreter) {
@@ -57,11 +46,22 @@ TEST_F(DecrefQueueTest, OneForEachInterpreter) {
   EXPECT_EQ(DecrefQueue::of(PyInterpreterState_Get()), DecrefQueue::current());
 }
 
+TEST_F(DecrefQueueTest, AllCanBeFound) {
+  bool found = false;
+  on_another_thread([&] {
+    for (DecrefQueue* each = DecrefQueue::newest(); each != nullptr; each = each->next()) {
+      found = found || each == DecrefQueue::main();
+    }
+  });
+  EXPECT_TRUE(found);
+}
+
 TEST_F(DecrefQueueTest, DoesADeferredDecrefOnce) {
-  Strong list = PyList_New(0);
+  const Strong list = PyList_New(0);
   const DeferStats before = queue().stats();
   Py_INCREF(list.get());
-  detached([&] { DecrefQueue::main()->defer(list.get()); });
+  on_another_thread([&] { queue().defer(list.get()); });
+  EXPECT_EQ(Py_REFCNT(list.get()), 2) << "not by the thread that defers";
   EXPECT_TRUE(queue().has_pending());
   EXPECT_EQ(queue().flush(), 1U);
   EXPECT_EQ(Py_REFCNT(list.get()), 1);
@@ -72,107 +72,224 @@ TEST_F(DecrefQueueTest, DoesADeferredDecrefOnce) {
   EXPECT_EQ(after.drained - before.drained, 1U);
 }
 
+TEST_F(DecrefQueueTest, DestructorsRunAttachedToTheOwner) {
+  Deaths deaths;
+  const std::vector<PyObject*> objects = deaths.make(1000);
+  on_another_thread([&] { defer_all(objects); });
+  EXPECT_EQ(deaths.count(), 0);
+  queue().flush();
+  EXPECT_EQ(deaths.count(), 1000);
+  EXPECT_EQ(deaths.elsewhere(), 0);
+}
+
+TEST_F(DecrefQueueTest, DropsAtOnceWhereItIsAttached) {
+  Deaths deaths;
+  const DeferStats before = queue().stats();
+  queue().drop(deaths.make().release());
+  EXPECT_EQ(deaths.count(), 1);
+  EXPECT_EQ(queue().stats().pushed, before.pushed);
+}
+
+TEST_F(DecrefQueueTest, AnAttachedThreadMayDeferToo) {
+  Deaths deaths;
+  queue().defer(deaths.make().release());
+  EXPECT_EQ(deaths.count(), 0);
+  EXPECT_EQ(queue().flush(), 1U);
+  EXPECT_EQ(deaths.count(), 1);
+}
+
 TEST_F(DecrefQueueTest, KeepsManyChunksInOrder) {
   constexpr int kCount = 3 * Lane::kSlots + 17;
-  Strong order = PyList_New(0);
-  Strong names = testing::run(
-      "class Named:\n  def __init__(s, n, o): s.n = n; s.o = o\n"
-      "  def __del__(s): s.o.append(s.n)\n");
-  PyObject* type = PyDict_GetItemString(names.get(), "Named");
+  std::vector<int> order;
   std::vector<PyObject*> objects;
+  objects.reserve(kCount);
   for (int i = 0; i < kCount; ++i) {
-    objects.push_back(PyObject_CallFunction(type, "iO", i, order.get()));
+    objects.push_back(testing::new_mortal([&order, i] { order.push_back(i); }).release());
   }
-  detached([&] {
-    for (PyObject* object : objects) DecrefQueue::main()->defer(object);
-  });
-  // The reaper may have begun: a full chunk hurries it.
-  queue().flush();
-  ASSERT_EQ(PyList_Size(order.get()), kCount);
-  for (int i = 0; i < kCount; ++i) {
-    ASSERT_EQ(PyLong_AsLong(PyList_GetItem(order.get(), i)), i);
-  }
+  on_another_thread([&] { defer_all(objects); });
+  EXPECT_EQ(queue().flush(), static_cast<size_t>(kCount));
+  ASSERT_EQ(order.size(), static_cast<size_t>(kCount));
+  for (int i = 0; i < kCount; ++i) ASSERT_EQ(order[i], i);
 }
 
 TEST_F(DecrefQueueTest, ABudgetOfObjectsEndsADrain) {
-  Strong list = PyList_New(0);
-  for (int i = 0; i < 10; ++i) Py_INCREF(list.get());
-  detached([&] {
-    for (int i = 0; i < 10; ++i) DecrefQueue::main()->defer(list.get());
-  });
+  Deaths deaths;
+  const std::vector<PyObject*> objects = deaths.make(10);
+  on_another_thread([&] { defer_all(objects); });
   const Drained some = queue().drain({.objects = 4, .time = 1h});
   EXPECT_EQ(some.objects, 4U);
   EXPECT_TRUE(some.more);
+  EXPECT_EQ(deaths.count(), 4);
   const Drained rest = queue().drain({.objects = 100, .time = 1h});
   EXPECT_EQ(rest.objects, 6U);
   EXPECT_FALSE(rest.more);
 }
 
-// Progress: the main thread runs Python and calls nothing of ours.
-TEST_F(DecrefQueueTest, APendingCallDrainsWhilePythonRuns) {
-  const DeferStats before = queue().stats();
-  Strong list = PyList_New(0);
-  Py_INCREF(list.get());
-  detached([&] { DecrefQueue::main()->defer(list.get()); });
-  Strong ran = testing::run(
-      "import time\nend = time.monotonic() + 0.5\nwhile time.monotonic() < end: pass\n");
-  EXPECT_EQ(Py_REFCNT(list.get()), 1);
-  EXPECT_GT(queue().stats().pending_calls, before.pending_calls);
-}
-
-TEST_F(DecrefQueueTest, TheReaperDrainsWhileTheMainThreadIsInC) {
-  const DeferStats before = queue().stats();
-  Strong list = PyList_New(0);
-  Py_INCREF(list.get());
-  detached([&] { DecrefQueue::main()->defer(list.get()); });
-  EXPECT_TRUE(wait_until_drained(2s));
-  EXPECT_EQ(Py_REFCNT(list.get()), 1);
-  EXPECT_GT(queue().stats().reaper_drains, before.reaper_drains);
-}
-
-TEST_F(DecrefQueueTest, FallsIdle) {
-  Strong list = PyList_New(0);
-  for (int round = 0; round < 3; ++round) {
-    Py_INCREF(list.get());
-    detached([&] { DecrefQueue::main()->defer(list.get()); });
-    EXPECT_TRUE(queue().has_pending());
-    queue().flush();
-    const Detach detach;
-    for (int i = 0; i < 2000 && DecrefQueue::main()->has_pending(); ++i) {
-      std::this_thread::sleep_for(1ms);
-    }
-    EXPECT_FALSE(DecrefQueue::main()->has_pending());
-  }
-}
-
-TEST_F(DecrefQueueTest, ManyProducersLoseNothing) {
-  constexpr int kThreads = 8;
-  constexpr int kEach = 20'000;
-  Strong list = PyList_New(0);
-  const DeferStats before = queue().stats();
-  for (int i = 0; i < kThreads * kEach; ++i) Py_INCREF(list.get());
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < kEach; ++i) DecrefQueue::main()->defer(list.get());
-    });
-  }
-  while (queue().stats().pushed - before.pushed < kThreads * kEach) queue().drain();
-  for (std::thread& thread : threads) thread.join();
-  queue().flush();
-  EXPECT_EQ(Py_REFCNT(list.get()), 1);
-}
-
-TEST_F(DecrefQueueTest, LanesOfEndedThreadsAreUsedAgain) {
-  Strong list = PyList_New(0);
-  detached([&] { DecrefQueue::main()->defer(Py_None); });
-  queue().flush();
-  const uint64_t lanes = queue().stats().lanes;
+TEST_F(DecrefQueueTest, ABudgetOfTimeEndsADrain) {
+  int deaths = 0;
+  std::vector<PyObject*> objects;
   for (int i = 0; i < 100; ++i) {
-    detached([&] { DecrefQueue::main()->defer(Py_None); });
-    if (i % 10 == 0) queue().flush();
+    objects.push_back(testing::new_mortal([&] {
+                        ++deaths;
+                        std::this_thread::sleep_for(1ms);
+                      }).release());
   }
-  EXPECT_EQ(queue().stats().lanes, lanes);
+  on_another_thread([&] { defer_all(objects); });
+  const Drained some = queue().drain({.time = 10ms});
+  EXPECT_TRUE(some.more);
+  EXPECT_GE(some.objects, 1U);
+  EXPECT_LE(some.objects, 11U);
+  EXPECT_EQ(queue().flush(), 100 - some.objects);
+  EXPECT_EQ(deaths, 100);
+}
+
+TEST_F(DecrefQueueTest, AnEmptyBudgetDoesNothing) {
+  Deaths deaths;
+  const std::vector<PyObject*> objects = deaths.make(3);
+  on_another_thread([&] { defer_all(objects); });
+  EXPECT_TRUE(queue().drain({.objects = 0, .time = 1h}).more);
+  EXPECT_TRUE(queue().drain({.time = 0ns}).more);
+  EXPECT_EQ(deaths.count(), 0);
+  EXPECT_EQ(queue().stats().pending, 3U);
+}
+
+TEST_F(DecrefQueueTest, NothingPendingIsNothingDone) {
+  const Drained drained = queue().drain();
+  EXPECT_EQ(drained.objects, 0U);
+  EXPECT_FALSE(drained.more);
+}
+
+// A drain that always began with the same thread's would leave the others' for ever.
+TEST_F(DecrefQueueTest, SmallBudgetsReachEveryThread) {
+  Deaths first;
+  Deaths second;
+  const std::vector<PyObject*> of_first = first.make(100);
+  const std::vector<PyObject*> of_second = second.make(100);
+  {
+    const Detach detach;
+    // Both at once: a thread that comes later would go on with the lane of the first.
+    std::thread other([&] {
+      defer_all(of_first);
+      std::thread([&] { defer_all(of_second); }).join();
+    });
+    other.join();
+  }
+  for (int i = 0; i < 10; ++i) queue().drain({.objects = 4, .time = 1h});
+  EXPECT_GT(first.count(), 0);
+  EXPECT_GT(second.count(), 0);
+  EXPECT_EQ(first.count() + second.count(), 40);
+}
+
+TEST_F(DecrefQueueTest, AnErrorThatIsSetBeforeIsSetAfter) {
+  Deaths deaths;
+  PyObject* const object = deaths.make().release();
+  on_another_thread([&] { queue().defer(object); });
+  PyErr_SetString(PyExc_KeyError, "before");
+  EXPECT_EQ(queue().flush(), 1U);
+  EXPECT_EQ(deaths.count(), 1);
+  EXPECT_EQ(testing::take_error(), "KeyError");
+}
+
+TEST_F(DecrefQueueTest, FlushDoesWhatDestructorsPush) {
+  int deaths = 0;
+  std::function<void()> again = [&] {
+    if (++deaths < 20) queue().defer(testing::new_mortal(again).release());
+  };
+  queue().defer(testing::new_mortal(again).release());
+  EXPECT_EQ(queue().flush(), 20U);
+  EXPECT_EQ(deaths, 20);
+}
+
+TEST_F(DecrefQueueTest, FlushEndsWhenDestructorsPushForEver) {
+  bool go_on = true;
+  std::function<void()> again = [&] {
+    if (go_on) queue().defer(testing::new_mortal(again).release());
+  };
+  queue().defer(testing::new_mortal(again).release());
+  EXPECT_EQ(queue().flush(), static_cast<size_t>(DecrefQueue::kFlushRounds));
+  EXPECT_EQ(queue().stats().pending, 1U);
+  go_on = false;
+  queue().flush();
+}
+
+TEST_F(DecrefQueueTest, CountsWhatIsDone) {
+  Deaths deaths;
+  const std::vector<PyObject*> objects = deaths.make(100);
+  const DeferStats before = queue().stats();
+  on_another_thread([&] { defer_all(objects); });
+  DeferStats now = queue().stats();
+  EXPECT_EQ(now.pushed - before.pushed, 100U);
+  EXPECT_EQ(now.drained, before.drained);
+  EXPECT_EQ(now.pending, 100U);
+  EXPECT_EQ(now.leaked, before.leaked);
+  testing::expect_balanced(queue());
+
+  queue().drain({.objects = 30, .time = 1h});
+  now = queue().stats();
+  EXPECT_EQ(now.drained - before.drained, 30U);
+  EXPECT_EQ(now.pending, 70U);
+  EXPECT_EQ(now.drains - before.drains, 1U);
+  testing::expect_balanced(queue());
+
+  queue().flush();
+  queue().flush();
+  now = queue().stats();
+  EXPECT_EQ(now.drained - before.drained, 100U);
+  EXPECT_EQ(now.drains - before.drains, 2U) << "one that finds nothing is not counted";
+  EXPECT_EQ(now.pending_calls, before.pending_calls);
+  EXPECT_EQ(now.reaper_drains, before.reaper_drains);
+}
+
+TEST_F(DecrefQueueTest, CountsTheMostThatWerePending) {
+  const uint64_t most = queue().stats().high_water;
+  Deaths deaths;
+  std::vector<PyObject*> objects = deaths.make(most + 10);
+  on_another_thread([&] { defer_all(objects); });
+  queue().flush();
+  EXPECT_EQ(queue().stats().high_water, most + 10);
+  objects = deaths.make(5);
+  on_another_thread([&] { defer_all(objects); });
+  queue().flush();
+  EXPECT_EQ(queue().stats().high_water, most + 10);
+}
+
+TEST_F(DecrefQueueTest, TimesTheLongestDrain) {
+  const auto longer =
+      std::chrono::nanoseconds(queue().stats().longest_drain_ns) + std::chrono::milliseconds(5);
+  PyObject* const slow =
+      testing::new_mortal([&] { std::this_thread::sleep_for(longer); }).release();
+  on_another_thread([&] { queue().defer(slow); });
+  queue().flush();
+  const uint64_t longest = queue().stats().longest_drain_ns;
+  EXPECT_GE(longest, static_cast<uint64_t>(longer.count()));
+  Deaths deaths;
+  PyObject* const quick = deaths.make().release();
+  on_another_thread([&] { queue().defer(quick); });
+  queue().flush();
+  EXPECT_EQ(queue().stats().longest_drain_ns, longest);
+}
+
+TEST_F(DecrefQueueTest, LeakingIsCounted) {
+  Deaths deaths;
+  Strong object = deaths.make();
+  const DeferStats before = queue().stats();
+  on_another_thread([&] { queue().drop(Py_NewRef(object.get()), WhenDetached::kLeak); });
+  queue().flush();
+  EXPECT_EQ(Py_REFCNT(object.get()), 2);
+  Py_DECREF(object.get());
+  const DeferStats after = queue().stats();
+  EXPECT_EQ(after.pushed - before.pushed, 1U);
+  EXPECT_EQ(after.leaked - before.leaked, 1U);
+  EXPECT_EQ(after.pending, 0U);
+}
+
+TEST_F(DecrefQueueTest, LeavesNoReferenceBehind) {
+  testing::expect_no_leak([] {
+    std::vector<PyObject*> objects;
+    for (int i = 0; i < 100; ++i) objects.push_back(PyList_New(3));
+    on_another_thread([&] { defer_all(objects); });
+    queue().flush();
+  });
 }
 
 }  // namespace

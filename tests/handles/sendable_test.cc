@@ -1,165 +1,306 @@
 #include "tenure/handles/sendable.h"
 
+#include <atomic>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "tenure/core/attach.h"
+#include "tenure/tests/support/deferred.h"
 #include "tenure/tests/support/python.h"
 
 namespace tenure {
 namespace {
 
-static_assert(sizeof(Sendable<>) == 2 * sizeof(PyObject*));
+using namespace std::chrono_literals;
+using testing::Bound;
+using testing::Deaths;
+using testing::on_another_thread;
+
+static_assert(sizeof(Sendable<>) == 2 * sizeof(void*));
+static_assert(sizeof(Sendable<Object, WhenDetached::kBlock>) == 2 * sizeof(void*));
+static_assert(!std::is_default_constructible_v<Sendable<>>);
 static_assert(!std::is_copy_constructible_v<Sendable<>> && !std::is_copy_assignable_v<Sendable<>>);
 static_assert(std::is_nothrow_move_constructible_v<Sendable<>>);
 static_assert(std::is_nothrow_move_assignable_v<Sendable<>>);
-static_assert(!std::is_default_constructible_v<Sendable<>>);
+static_assert(std::is_nothrow_destructible_v<Sendable<>>);
+static_assert(!std::is_convertible_v<Sendable<>, Sendable<Object, WhenDetached::kLeak>>,
+              "a policy is for the object's whole life");
 
-DecrefQueue& queue() { return *DecrefQueue::current(); }
+DecrefQueue& queue() { return *DecrefQueue::main(); }
 
-template <typename Body>
-void on_another_thread(Body body) {
-  const Detach detach;
-  std::thread(std::move(body)).join();
+template <WhenDetached kPolicy = WhenDetached::kDefer>
+Sendable<Object, kPolicy> send(Strong object) {
+  return *Sendable<Object, kPolicy>::make(Owned<>::steal(std::move(object).release()));
 }
 
-// A list that the test holds a reference to as well.
 class SendableTest : public ::testing::Test {
  protected:
-  void SetUp() override { queue().flush(); }
+  void SetUp() override {
+    ASSERT_NE(DecrefQueue::current(), nullptr);
+    testing::fall_idle(queue());
+  }
   void TearDown() override {
     queue().flush();
-    Py_DECREF(list_);
-    const DeferStats stats = queue().stats();
-    EXPECT_EQ(stats.pushed, stats.drained + stats.pending + stats.leaked);
+    testing::expect_balanced(queue());
   }
 
-  template <WhenDetached kPolicy = WhenDetached::kDefer>
-  Sendable<Object, kPolicy> make() {
-    return Sendable<Object, kPolicy>(Owned<>::steal(Py_NewRef(list_)), queue());
-  }
-
-  PyObject* list_ = PyList_New(0);
+  const Bound bound_{1h};
 };
 
-TEST_F(SendableTest, DroppedAttachedIsAnOrdinaryDecref) {
-  const uint64_t before = queue().stats().pushed;
+TEST_F(SendableTest, TakesAReferenceOver) {
+  const Strong list = PyList_New(0);
   {
-    const Sendable<> kept = make();
-    EXPECT_EQ(Py_REFCNT(list_), 2);
-    EXPECT_EQ(kept.get(Attached::current()).get(), list_);
+    Owned<> owner = Owned<>::steal(Py_NewRef(list.get()));
+    const std::optional<Sendable<>> sendable = Sendable<>::make(std::move(owner));
+    ASSERT_TRUE(sendable);
+    EXPECT_EQ(Py_REFCNT(list.get()), 2);
+    EXPECT_EQ(sendable->get(Attached::current()).get(), list.get());
+    EXPECT_EQ(&sendable->queue(), &queue());
+    EXPECT_EQ(&sendable->gate(), &queue().gate());
   }
-  EXPECT_EQ(Py_REFCNT(list_), 1);
-  EXPECT_EQ(queue().stats().pushed, before);
+  EXPECT_EQ(Py_REFCNT(list.get()), 1);
 }
 
-TEST_F(SendableTest, DroppedDetachedIsDeferred) {
-  const uint64_t before = queue().stats().pushed;
-  on_another_thread([kept = make()]() mutable { const Sendable<> mine = std::move(kept); });
-  EXPECT_EQ(queue().stats().pushed, before + 1);
-  queue().flush();
-  EXPECT_EQ(Py_REFCNT(list_), 1);
+TEST_F(SendableTest, IsDroppedAtOnceWhereItIsAttached) {
+  Deaths deaths;
+  const uint64_t pushed = queue().stats().pushed;
+  { const Sendable<> sendable = send(deaths.make()); }
+  EXPECT_EQ(deaths.count(), 1);
+  EXPECT_EQ(queue().stats().pushed, pushed);
 }
 
-TEST_F(SendableTest, DroppedByADetachedScopeOfThisThreadIsDeferred) {
-  const uint64_t before = queue().stats().pushed;
-  std::optional<Sendable<>> kept = make();
+TEST_F(SendableTest, IsDeferredWhereItIsNot) {
+  Deaths deaths;
+  std::optional<Sendable<>> sendable = send(deaths.make());
+  on_another_thread([&] { sendable.reset(); });
+  EXPECT_EQ(deaths.count(), 0);
+  EXPECT_EQ(queue().flush(), 1U);
+  EXPECT_EQ(deaths.count(), 1);
+  sendable = send(deaths.make());
   {
     const Detach detach;
-    kept.reset();
+    sendable.reset();
   }
-  EXPECT_EQ(queue().stats().pushed, before + 1);
+  EXPECT_EQ(deaths.count(), 1);
+  queue().flush();
+  EXPECT_EQ(deaths.count(), 2);
+}
+
+TEST_F(SendableTest, IsDeferredWhereAnotherInterpreterIsAttached) {
+  for (const auto gil : {testing::Gil::kOwn, testing::Gil::kShared}) {
+    testing::Subinterpreter other(gil);
+    Deaths deaths;
+    std::optional<Sendable<>> sendable = send(deaths.make());
+    other.run([&] { sendable.reset(); });
+    EXPECT_EQ(deaths.count(), 0);
+    queue().flush();
+    EXPECT_EQ(deaths.count(), 1);
+    EXPECT_EQ(deaths.elsewhere(), 0);
+  }
+}
+
+TEST_F(SendableTest, BelongsToTheInterpreterItIsMadeIn) {
+  testing::Subinterpreter other(testing::Gil::kOwn);
+  std::optional<Deaths> deaths;
+  std::optional<Sendable<>> sendable;
+  other.run([&] {
+    deaths.emplace();
+    sendable = send(deaths->make());
+  });
+  EXPECT_EQ(&sendable->queue(), &other.queue());
+  sendable.reset();
+  EXPECT_EQ(deaths->count(), 0);
+  other.run([&] { other.queue().flush(); });
+  EXPECT_EQ(deaths->count(), 1);
+  EXPECT_EQ(deaths->elsewhere(), 0);
 }
 
 TEST_F(SendableTest, MovesWithoutCounting) {
-  Sendable<> a = make();
+  const Strong list = PyList_New(0);
+  Sendable<> a = send(Py_NewRef(list.get()));
   Sendable<> b = std::move(a);
-  EXPECT_EQ(Py_REFCNT(list_), 2);
+  EXPECT_EQ(Py_REFCNT(list.get()), 2);
   a = std::move(b);  // what was moved from may be assigned to
-  EXPECT_EQ(a.get(Attached::current()).get(), list_);
-  Sendable<>& same = a;
-  a = std::move(same);
-  EXPECT_EQ(a.get(Attached::current()).get(), list_);
-  EXPECT_EQ(Py_REFCNT(list_), 2);
+  EXPECT_EQ(a.get(Attached::current()).get(), list.get());
+  EXPECT_EQ(Py_REFCNT(list.get()), 2);
+  const uint64_t pushed = queue().stats().pushed;
+  on_another_thread([&] {
+    Sendable<> c = std::move(a);
+    b = std::move(c);
+  });
+  EXPECT_EQ(queue().stats().pushed, pushed);
+  EXPECT_EQ(Py_REFCNT(list.get()), 2);
 }
 
 TEST_F(SendableTest, AssigningDropsTheOldObject) {
-  Sendable<> a = make();
-  PyObject* other = PyList_New(0);
-  a = Sendable<>(Owned<>::steal(Py_NewRef(other)), queue());
-  EXPECT_EQ(Py_REFCNT(list_), 1);
-  EXPECT_EQ(Py_REFCNT(other), 2);
-  Py_DECREF(other);
-}
-
-TEST_F(SendableTest, IntoOwnedEndsTheDeferral) {
-  Sendable<> kept = make();
-  const Owned<> owner = std::move(kept).into_owned(Attached::current());
-  EXPECT_EQ(owner.get(), list_);
-  EXPECT_EQ(Py_REFCNT(list_), 2);
-}
-
-TEST_F(SendableTest, MakeFindsTheQueue) {
-  std::optional<Sendable<>> kept = Sendable<>::make(Owned<>::steal(Py_NewRef(list_)));
-  ASSERT_TRUE(kept);
-  EXPECT_EQ(&kept->queue(), &queue());
-  EXPECT_TRUE(kept->gate().is_attached());
-}
-
-TEST_F(SendableTest, ToldToLeakIsCounted) {
-  const DeferStats before = queue().stats();
-  on_another_thread(
-      [kept = make<WhenDetached::kLeak>()]() mutable { const auto mine = std::move(kept); });
+  Deaths old;
+  Deaths next;
+  Sendable<> sendable = send(old.make());
+  sendable = send(next.make());
+  EXPECT_EQ(old.count(), 1);
+  EXPECT_EQ(next.count(), 0);
+  Sendable<> last = send(PyList_New(0));
+  on_another_thread([&] { sendable = std::move(last); });
+  EXPECT_EQ(next.count(), 0);
   queue().flush();
-  const DeferStats after = queue().stats();
-  EXPECT_EQ(after.leaked - before.leaked, 1U);
-  EXPECT_EQ(after.pushed - before.pushed, 1U);
-  Py_DECREF(list_);  // what was leaked
+  EXPECT_EQ(next.count(), 1);
 }
 
-TEST_F(SendableTest, ToldToLeakDoesNotLeakAttached) {
-  {
-    const auto kept = make<WhenDetached::kLeak>();
+TEST_F(SendableTest, SurvivesBeingAssignedToItself) {
+  Deaths deaths;
+  Sendable<> sendable = send(deaths.make());
+  Sendable<>& same = sendable;
+  sendable = std::move(same);
+  EXPECT_EQ(deaths.count(), 0);
+  EXPECT_EQ(Py_REFCNT(sendable.get(Attached::current()).get()), 1);
+}
+
+TEST_F(SendableTest, ShowsDestructorsTheNewObject) {
+  const Strong list = PyList_New(0);
+  std::optional<Sendable<>> sendable;
+  PyObject* seen = nullptr;
+  sendable.emplace(send(testing::new_mortal(
+      [&] { seen = sendable->get(Attached::current()).get(); })));
+  *sendable = send(Py_NewRef(list.get()));
+  EXPECT_EQ(seen, list.get());
+}
+
+TEST_F(SendableTest, IsUsedWhereItIsAttached) {
+  std::optional<Sendable<>> sendable = send(testing::evaluate("[20, 22]"));
+  long sum = 0;
+  on_another_thread([&] {
+    {
+      const Attach attach(sendable->gate());
+      ASSERT_TRUE(attach);
+      const Owned<> mine = sendable->get(attach.token()).new_ref();
+      for (Py_ssize_t i = 0; i < PyList_Size(mine.get()); ++i) {
+        sum += PyLong_AsLong(PyList_GetItem(mine.get(), i));
+      }
+      EXPECT_EQ(Py_REFCNT(mine.get()), 2);
+    }
+    sendable.reset();
+  });
+  EXPECT_EQ(sum, 42);
+}
+
+TEST_F(SendableTest, BecomesAnOwnedAgain) {
+  Deaths deaths;
+  std::optional<Sendable<>> sendable = send(deaths.make());
+  const uint64_t pushed = queue().stats().pushed;
+  on_another_thread([&] {
+    const Attach attach(sendable->gate());
+    ASSERT_TRUE(attach);
+    const Owned<> owned = std::move(*sendable).into_owned(attach.token());
+    EXPECT_EQ(Py_REFCNT(owned.get()), 1);
+    EXPECT_EQ(deaths.count(), 0);
+  });
+  EXPECT_EQ(deaths.count(), 1);
+  sendable.reset();
+  EXPECT_EQ(queue().stats().pushed, pushed);
+}
+
+TEST_F(SendableTest, LivesInContainersOfOtherThreads) {
+  Deaths deaths;
+  std::vector<Sendable<>> all;
+  for (int i = 0; i < 100; ++i) all.push_back(send(deaths.make()));
+  on_another_thread([&] {
+    all.erase(all.begin() + 10, all.begin() + 60);
+    std::function<void()> keeps = [kept = std::make_shared<Sendable<>>(std::move(all[0]))] {};
+    all.clear();
+  });
+  EXPECT_EQ(deaths.count(), 0);
+  EXPECT_EQ(queue().flush(), 100U);
+  EXPECT_EQ(deaths.count(), 100);
+}
+
+TEST_F(SendableTest, MayBeLeakedInstead) {
+  Deaths deaths;
+  std::optional<Sendable<Object, WhenDetached::kLeak>> sendable;
+  sendable = send<WhenDetached::kLeak>(deaths.make());
+  sendable.reset();
+  EXPECT_EQ(deaths.count(), 1) << "attached it is dropped like any other";
+  const Strong object = deaths.make();
+  sendable = send<WhenDetached::kLeak>(Py_NewRef(object.get()));
+  const uint64_t leaked = queue().stats().leaked;
+  on_another_thread([&] { sendable.reset(); });
+  queue().flush();
+  EXPECT_EQ(Py_REFCNT(object.get()), 2);
+  Py_DECREF(object.get());
+  EXPECT_EQ(queue().stats().leaked, leaked + 1);
+}
+
+TEST_F(SendableTest, MayWaitInstead) {
+  Deaths deaths;
+  std::optional<Sendable<Object, WhenDetached::kBlock>> sendable;
+  sendable = send<WhenDetached::kBlock>(deaths.make());
+  const uint64_t pushed = queue().stats().pushed;
+  on_another_thread([&] {
+    sendable.reset();
+    EXPECT_EQ(deaths.count(), 1) << "at once";
+    EXPECT_FALSE(is_attached());
+  });
+  EXPECT_EQ(deaths.elsewhere(), 0);
+  EXPECT_EQ(queue().stats().pushed, pushed);
+}
+
+TEST_F(SendableTest, WaitsWithAnotherInterpreterAttachedToo) {
+  for (const auto gil : {testing::Gil::kOwn, testing::Gil::kShared}) {
+    testing::Subinterpreter other(gil);
+    Deaths deaths;
+    std::optional<Sendable<Object, WhenDetached::kBlock>> sendable;
+    sendable = send<WhenDetached::kBlock>(deaths.make());
+    other.run([&] {
+      PyThreadState* const state = PyThreadState_Get();
+      sendable.reset();
+      EXPECT_EQ(deaths.count(), 1);
+      EXPECT_EQ(PyThreadState_Get(), state);
+    });
+    EXPECT_EQ(deaths.elsewhere(), 0);
   }
-  EXPECT_EQ(Py_REFCNT(list_), 1);
 }
 
-TEST_F(SendableTest, ToldToBlockAttaches) {
-  const uint64_t before = queue().stats().pushed;
-  on_another_thread(
-      [kept = make<WhenDetached::kBlock>()]() mutable { const auto mine = std::move(kept); });
-  // Free-threaded, the owner of the object merges what others dropped when it runs Python next.
-  const Strong ran = testing::run("pass");
-  EXPECT_EQ(Py_REFCNT(list_), 1);
-  EXPECT_EQ(queue().stats().pushed, before);
+TEST_F(SendableTest, WaitsForNoInterpreterThatHasEnded) {
+  testing::Subinterpreter other(testing::Gil::kOwn);
+  std::optional<Sendable<Object, WhenDetached::kBlock>> sendable;
+  other.run([&] { sendable = send<WhenDetached::kBlock>(PyList_New(0)); });
+  other.end();
+  sendable.reset();
+  EXPECT_EQ(other.queue().stats().leaked, 1U);
+  testing::expect_balanced(other.queue());
 }
 
-TEST_F(SendableTest, ToldToAbortEndsTheProcess) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(on_another_thread([kept = make<WhenDetached::kAbort>()]() mutable {
-                 const auto mine = std::move(kept);
-               }),
-               "policy is to abort was dropped on a thread that is not attached");
+using SendableDeathTest = SendableTest;
+
+TEST_F(SendableDeathTest, MayEndTheProgramInstead) {
+  std::optional<Sendable<Object, WhenDetached::kAbort>> sendable;
+  Deaths deaths;
+  sendable = send<WhenDetached::kAbort>(deaths.make());
+  sendable.reset();
+  EXPECT_EQ(deaths.count(), 1) << "attached it is dropped like any other";
+  EXPECT_DEATH(
+      {
+        sendable = send<WhenDetached::kAbort>(PyList_New(0));
+        on_another_thread([&] { sendable.reset(); });
+      },
+      "policy is to abort was dropped on a thread that is not attached");
 }
 
-TEST_F(SendableTest, DroppedInAnotherInterpreterIsDeferredToItsOwn) {
-  const uint64_t before = queue().stats().pushed;
-  DecrefQueue& home = queue();
-  std::optional<Sendable<>> kept = make();
-  PyThreadState* const main = PyThreadState_Get();
-  PyThreadState* const other = Py_NewInterpreter();
-  ASSERT_NE(other, nullptr);
-  kept.reset();
-  EXPECT_EQ(home.stats().pushed, before + 1);
-  Py_EndInterpreter(other);
-  PyThreadState_Swap(main);
-  queue().flush();
-  EXPECT_EQ(Py_REFCNT(list_), 1);
+TEST_F(SendableTest, LeavesNoReferenceBehind) {
+  testing::expect_no_leak([] {
+    Sendable<> a = send(PyList_New(0));
+    Sendable<> b = send(PyDict_New());
+    a = std::move(b);
+    on_another_thread([&] { const Sendable<> c = std::move(a); });
+    queue().flush();
+  });
 }
 
 }  // namespace

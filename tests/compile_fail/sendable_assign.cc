@@ -1,0 +1,3 @@
+#include "tenure/handles/sendable.h"
+
+void f(tenure::Sendable<>& a, const tenure::Sendable<>& b) { a = b; }

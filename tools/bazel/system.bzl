@@ -33,6 +33,11 @@ _python_headers = repository_rule(
 def system_repositories():
     for name, path in _PACKAGED.items():
         native.local_repository(name = name, path = path)
+    native.new_local_repository(
+        name = "nanobind",
+        build_file = "//tools/third_party:nanobind.BUILD",
+        path = "/usr/share/nanobind",
+    )
     for version in PYTHON_VERSIONS:
         _python_headers(
             name = "system_python" + version,

@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-CPP_SUFFIXES = (".cc", ".h")
+CPP_SUFFIXES = (".c", ".cc", ".h")
 
 
 def files(root, suffixes):

@@ -44,7 +44,7 @@ class _Fingerprints:
 def _tidy(root, include, path):
     result = subprocess.run(
         ["clang-tidy", "--quiet", path, "--", "-x", "c++", "-std=c++20", "-I", include,
-         "-isystem", "/usr/include/python3.14"],
+         "-isystem", "/usr/include/python3.14", "-isystem", "/usr/share/nanobind/include"],
         cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if result.returncode == 0:
         return []

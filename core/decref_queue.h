@@ -118,6 +118,8 @@ class DecrefQueue {
   void drop(PyObject* object, WhenDetached policy = WhenDetached::kDefer) noexcept {
     if (gate_.is_attached()) [[likely]] {
       Py_DECREF(object);
+    } else if (policy == WhenDetached::kDefer) {
+      defer(object);
     } else {
       drop_detached(object, policy);
     }

@@ -19,6 +19,7 @@
 #ifndef TENURE_CORE_LANE_H_
 #define TENURE_CORE_LANE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <cstddef>
@@ -63,14 +64,28 @@ class alignas(64) Lane {
     const uint64_t position = head_.load(std::memory_order_relaxed);
     // Partner: the release in push().
     if (position == tail_.load(std::memory_order_acquire)) return nullptr;
-    if (read_ == nullptr || position - read_->first == kSlots) [[unlikely]] {
+    if (read_ == nullptr || position_in(read_, position) == kSlots) [[unlikely]] {
       next_chunk();
     }
-    assert(position - read_->first < kSlots);
+    assert(position_in(read_, position) < kSlots);
     PyObject* object = read_->slots[position % kSlots];
     // Before its decref, whose destructor may come here again.
     head_.store(position + 1, std::memory_order_release);
     return object;
+  }
+
+  // Takes the oldest items for as long as `try_drop` answers that it has dropped one, up to `end`
+  // and to the end of a chunk; `most` at most. Answers how many. Requires: no code of anybody
+  // else's runs in try_drop, and end <= pushed().
+  template <typename TryDrop>
+  size_t take_while(uint64_t end, size_t most, TryDrop try_drop) {
+    const uint64_t begin = taken();
+    if (read_ == nullptr || position_in(read_, begin) == kSlots) return 0;
+    const uint64_t stop = std::min({end, begin + most, read_->first + kSlots});
+    uint64_t position = begin;
+    while (position < stop && try_drop(read_->slots[position % kSlots])) ++position;
+    head_.store(position, std::memory_order_release);
+    return position - begin;
   }
 
   uint64_t pushed() const { return tail_.load(std::memory_order_acquire); }
@@ -113,6 +128,10 @@ class alignas(64) Lane {
     uint64_t first;  // the position of slots[0]
     PyObject* slots[kSlots];
   };
+
+  static uint64_t position_in(const Chunk* chunk, uint64_t position) {
+    return position - chunk->first;
+  }
 
   bool grow(uint64_t position);
   void next_chunk();

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include <internal/pycore_dict.h>
@@ -201,13 +202,21 @@ OpenContainer open_container(PyObject* object, ContainerKind kind) {
 
 namespace {
 
+// What comes next is as likely to be in no cache as this was.
+void fetch_ahead(PyObject** items, Py_ssize_t end) {
+  constexpr Py_ssize_t kAhead = 6;
+  if (end > kAhead) __builtin_prefetch(items[end - kAhead]);
+}
+
+bool is_end_of_piece(PyObject** slot) {
+  return reinterpret_cast<uintptr_t>(slot) % kGivenBackAtOnce == 0;
+}
+
 // The slot at the end of a list or tuple, which is empty from now on. Requires: end > 0.
 PyObject** next_slot(OpenContainer& container) {
   PyObject** slot = container.items + --container.end;
-  // What comes next is as likely to be in no cache as this was.
-  constexpr Py_ssize_t kAhead = 6;
-  if (container.end > kAhead) __builtin_prefetch(slot[-kAhead]);
-  if (reinterpret_cast<uintptr_t>(slot + 1) % kGivenBackAtOnce == 0) [[unlikely]] {
+  fetch_ahead(container.items, container.end);
+  if (is_end_of_piece(slot + 1)) [[unlikely]] {
     slots_are_empty_from(container, slot + 1);
   }
   return slot;
@@ -234,21 +243,27 @@ PyObject* take_from(OpenContainer& container) {
 }
 
 size_t drop_plain_from(OpenContainer& container, size_t most) {
-  if (container.items == nullptr) return 0;
-  size_t dropped = 0;
-  while (dropped < most && container.end > 0) {
-    PyObject* object = container.items[container.end - 1];
+  PyObject** const items = container.items;
+  if (items == nullptr) return 0;
+  const Py_ssize_t begin = container.end;
+  const Py_ssize_t stop = std::max<Py_ssize_t>(begin - static_cast<Py_ssize_t>(most), 0);
+  // Kept in registers over the deallocators' calls, which the fields of `container` are not.
+  Py_ssize_t end = begin;
+  while (end > stop) {
+    PyObject* object = items[end - 1];
     if (object == nullptr) break;
 #ifdef Py_GIL_DISABLED
     if (!is_plain(object)) break;
 #else
     if (Py_REFCNT(object) == 1 && !is_plain(object)) break;
 #endif
-    *next_slot(container) = nullptr;
+    items[--end] = nullptr;
+    fetch_ahead(items, end);
     Py_DECREF(object);
-    ++dropped;
+    if (is_end_of_piece(items + end + 1)) slots_are_empty_from(container, items + end + 1);
   }
-  return dropped;
+  container.end = end;
+  return static_cast<size_t>(begin - end);
 }
 
 bool give_back(OpenContainer& container) {

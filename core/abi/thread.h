@@ -23,6 +23,20 @@ inline PyInterpreterState* interpreter_of(PyThreadState* state) { return state->
 // Whether a Python exception is set. Requires: state is this thread's and attached.
 inline bool has_error(PyThreadState* state) { return state->current_exception != nullptr; }
 
+// Drops a reference if there are others, so that it is a subtraction and no destructor can run.
+// False if it did not, because this may be the last one. Requires: attached.
+inline bool try_plain_decref(PyObject* object) {
+#ifdef Py_GIL_DISABLED
+  // Nobody can know.
+  (void)object;
+  return false;
+#else
+  if (Py_REFCNT(object) == 1) return false;
+  Py_DECREF(object);
+  return true;
+#endif
+}
+
 // An interpreter as seen by threads that are not attached to it.
 struct InterpreterView {
   PyInterpreterState* interpreter = nullptr;

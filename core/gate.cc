@@ -40,22 +40,17 @@ uint32_t Visit::of_this_thread(const Gate& gate) {
   return count;
 }
 
-bool Gate::open() {
-  if (!abi::view_of_current(view_)) return false;
+void Gate::open() {
+  view_ = abi::view_of_current();
   is_main_ = view_.is_main;
   life_ = life.load(std::memory_order_relaxed);
   id_ = PyInterpreterState_GetID(view_.interpreter);
   interpreter_.store(view_.interpreter, std::memory_order_relaxed);
   // Publishes the view to who enters.
   state_.store(0, std::memory_order_release);
-  return true;
 }
 
-void Gate::forget() {
-  interpreter_.store(nullptr, std::memory_order_relaxed);
-  // Visitors used it, and there are none any more.
-  abi::close_view(view_);
-}
+void Gate::forget() { interpreter_.store(nullptr, std::memory_order_relaxed); }
 
 bool Gate::was_of(PyInterpreterState* interpreter) const {
   return PyInterpreterState_GetID(interpreter) == id_ &&

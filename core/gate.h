@@ -28,9 +28,8 @@ class Gate {
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  // Requires: attached to the interpreter; not open before. False, with MemoryError set, if there
-  // is no memory for it.
-  bool open();
+  // Requires: attached to the interpreter; not open before.
+  void open();
 
   // True if this thread is attached to this interpreter, and it is not gone.
   bool is_attached() const {

@@ -134,11 +134,7 @@ DecrefQueue* QueueLife::find_or_make(PyInterpreterState* interpreter) {
   void* memory = std::aligned_alloc(alignof(DecrefQueue), sizeof(DecrefQueue));
   if (memory == nullptr) return nullptr;
   auto* queue = new (memory) DecrefQueue;
-  if (!queue->gate_.open()) {
-    PyErr_Clear();
-    std::free(memory);
-    return nullptr;
-  }
+  queue->gate_.open();
   queue->next_ = newest_queue.load(std::memory_order_relaxed);
   newest_queue.store(queue, std::memory_order_release);
   if (queue->gate_.is_main()) {
@@ -228,12 +224,10 @@ void QueueLife::after_fork_in_child_process() {
       queue->signal_.raise();
     }
   }
-  abi::after_fork();
   making.unlock();
 }
 
 PyObject* QueueLife::after_fork_in_child(PyObject* capsule, PyObject*) {
-  abi::drop_guards_of_other_threads();
   DecrefQueue& queue = queue_in(capsule);
   // No push will start a reaper for a queue that is up already, so what is not done here needs one
   // now; and what is done lowers the signal as a reaper would, so that the next push starts one.
@@ -242,15 +236,8 @@ PyObject* QueueLife::after_fork_in_child(PyObject* capsule, PyObject*) {
   Py_RETURN_NONE;
 }
 
-void QueueLife::before_fork() {
-  making.lock();
-  abi::before_fork();
-}
-
-void QueueLife::after_fork_in_parent() {
-  abi::after_fork();
-  making.unlock();
-}
+void QueueLife::before_fork() { making.lock(); }
+void QueueLife::after_fork_in_parent() { making.unlock(); }
 
 DecrefQueue* DecrefQueue::of(PyInterpreterState* interpreter) {
   assert(is_attached_to(interpreter));

@@ -1,13 +1,11 @@
 // Thread states: which interpreter a thread is attached to, and attaching one from outside.
 //
-// The contract that hides the versions: since 3.15 an interpreter can be asked, from any thread,
-// to wait with its end (PEP 788); before, the caller has to know that it lives.
+// The caller has to know that the interpreter lives. 3.15 could be asked to wait with its end (PEP
+// 788), but waits in the child of a fork as well, for threads that are not there.
 //
 // Not for: anything outside core. Use core/attach.h.
 #ifndef TENURE_CORE_ABI_THREAD_H_
 #define TENURE_CORE_ABI_THREAD_H_
-
-#include <cstdint>
 
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
@@ -41,43 +39,25 @@ inline bool try_plain_decref(PyObject* object) {
 struct InterpreterView {
   PyInterpreterState* interpreter = nullptr;
   bool is_main = false;
-  void* view = nullptr;  // a PyInterpreterView since 3.15
 };
 
-// Requires: attached. False, with MemoryError set, if there is no memory for it.
-bool view_of_current(InterpreterView& view);
-
-// Gives back what view_of_current() made. Requires: nobody attaches by it any more.
-void close_view(InterpreterView& view);
+// Requires: attached.
+InterpreterView view_of_current();
 
 // How a thread came to be attached, and what it was attached to before.
 struct Attachment {
   enum class Kind : unsigned char { kNested, kEnsured, kOwn };
   Kind kind = Kind::kNested;
-  int gil_state = 0;               // before 3.15, of PyGILState_Ensure()
-  PyThreadState* prior = nullptr;  // before 3.15, of another interpreter
-  void* guard = nullptr;           // since 3.15, a PyInterpreterGuard
-  void* token = nullptr;           // since 3.15, of PyThreadState_Ensure()
-  // Since 3.15, the others that hold a guard, and a number that says whose this one is.
-  Attachment* next = nullptr;
-  uintptr_t thread = 0;
+  int gil_state = 0;               // of PyGILState_Ensure()
+  PyThreadState* prior = nullptr;  // of another interpreter
 };
 
-// Attaches this thread. False if the interpreter is ending (since 3.15) or there is no memory for a
-// thread state; the thread is then as it was. Waits for the GIL. Before 3.15, requires: the
-// interpreter lives until detach().
+// Attaches this thread. False if the runtime is ending or there is no memory for a thread state;
+// the thread is then as it was. Waits for the GIL. Requires: the interpreter lives until detach().
 bool attach(const InterpreterView& view, Attachment& attachment);
 
-// Undoes attach(). Requires: attached as attach() left it; the same attachment, not moved.
-void detach(Attachment& attachment);
-
-// Around a fork, by the thread that forks: the child finds the list of guards whole.
-void before_fork();
-void after_fork();
-
-// In the child, attached: gives back the guards of threads that are not there. The interpreter
-// would wait for them when it ends.
-void drop_guards_of_other_threads();
+// Undoes attach(). Requires: attached as attach() left it.
+void detach(const Attachment& attachment);
 
 // A lock for what attached threads share. Nothing where the GIL is one already; where attached
 // threads run in parallel, a mutex. Requires: attached; no Python code runs while it is held.

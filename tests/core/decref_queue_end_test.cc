@@ -27,6 +27,7 @@ using testing::Deaths;
 using testing::deaths;
 using testing::eventually_detached;
 using testing::finalize;
+using testing::Gil;
 using testing::on_another_thread;
 using testing::passes;
 using testing::Program;
@@ -34,7 +35,6 @@ using testing::require;
 using testing::require_balanced;
 using testing::run_in_main;
 using testing::start_with_queue;
-using testing::Gil;
 using testing::Subinterpreter;
 
 const Program several_lives("several_lives", [] {
@@ -91,13 +91,14 @@ TEST(DecrefQueueEnd, AProcessMayHaveInterpretersOneAfterAnother) {
 const Program daemon_threads("daemon_threads", [] {
   const Bound bound(1ms);
   DecrefQueue& queue = start_with_queue();
-  run_in_main("import threading, time\n"
-              "def busy():\n"
-              "  while True:\n"
-              "    defer(mortal())\n"
-              "    drain()\n"
-              "for i in range(4): threading.Thread(target=busy, daemon=True).start()\n"
-              "time.sleep(0.03)\n");
+  run_in_main(
+      "import threading, time\n"
+      "def busy():\n"
+      "  while True:\n"
+      "    defer(mortal())\n"
+      "    drain()\n"
+      "for i in range(4): threading.Thread(target=busy, daemon=True).start()\n"
+      "time.sleep(0.03)\n");
   finalize(queue);
   std::this_thread::sleep_for(10ms);
   require(static_cast<uint64_t>(deaths().count()) == queue.stats().drained, "each died once");
@@ -113,18 +114,19 @@ TEST(DecrefQueueEnd, DaemonThreadsMayPushAndDrain) {
 const Program daemon_thread_in_a_drain("daemon_thread_in_a_drain", [] {
   const Bound bound(1h);
   DecrefQueue& queue = start_with_queue();
-  run_in_main("import threading, time\n"
-              "is_inside = threading.Event()\n"
-              "class Slow:\n"
-              "  def __del__(self):\n"
-              "    is_inside.set()\n"
-              "    time.sleep(0.1)\n"
-              "def busy():\n"
-              "  defer(Slow())\n"
-              "  for i in range(5): defer(mortal())\n"
-              "  drain()\n"
-              "threading.Thread(target=busy, daemon=True).start()\n"
-              "is_inside.wait()\n");
+  run_in_main(
+      "import threading, time\n"
+      "is_inside = threading.Event()\n"
+      "class Slow:\n"
+      "  def __del__(self):\n"
+      "    is_inside.set()\n"
+      "    time.sleep(0.1)\n"
+      "def busy():\n"
+      "  defer(Slow())\n"
+      "  for i in range(5): defer(mortal())\n"
+      "  drain()\n"
+      "threading.Thread(target=busy, daemon=True).start()\n"
+      "is_inside.wait()\n");
   finalize(queue);
   require(deaths().count() == 5, "the rest is done without it");
   std::this_thread::sleep_for(150ms);
@@ -133,9 +135,7 @@ const Program daemon_thread_in_a_drain("daemon_thread_in_a_drain", [] {
   _exit(0);
 });
 
-TEST(DecrefQueueEnd, ADaemonThreadMayBeInADrain) {
-  EXPECT_TRUE(passes(daemon_thread_in_a_drain));
-}
+TEST(DecrefQueueEnd, ADaemonThreadMayBeInADrain) { EXPECT_TRUE(passes(daemon_thread_in_a_drain)); }
 
 // Python code can take the queue's atexit function away; then nobody closes the gate in time.
 const Program without_atexit_functions("without_atexit_functions", [] {
@@ -149,12 +149,13 @@ const Program without_atexit_functions("without_atexit_functions", [] {
       std::this_thread::sleep_for(10us);
     }
   });
-  run_in_main("import atexit, time\n"
-              "atexit._clear()\n"
-              "time.sleep(0.01)\n"
-              "class Slow:\n"
-              "  def __del__(self, sleep=time.sleep): sleep(0.02)\n"
-              "kept = [Slow(), Slow()]\n");
+  run_in_main(
+      "import atexit, time\n"
+      "atexit._clear()\n"
+      "time.sleep(0.01)\n"
+      "class Slow:\n"
+      "  def __del__(self, sleep=time.sleep): sleep(0.02)\n"
+      "kept = [Slow(), Slow()]\n");
   finalize(queue);
   is_over = true;
   producer.join();
@@ -171,10 +172,11 @@ TEST(DecrefQueueEnd, NeedsNoAtexitFunctions) {
 const Program forgotten_interpreters("forgotten_interpreters", [] {
   const Bound bound(1ms);
   DecrefQueue& queue = start_with_queue();
-  run_in_main("import time\n"
-              "class Slow:\n"
-              "  def __del__(self, sleep=time.sleep): sleep(0.02)\n"
-              "kept = [Slow(), Slow()]\n");
+  run_in_main(
+      "import time\n"
+      "class Slow:\n"
+      "  def __del__(self, sleep=time.sleep): sleep(0.02)\n"
+      "kept = [Slow(), Slow()]\n");
   std::vector<Subinterpreter*> others;
   for (const auto gil : {Gil::kOwn, Gil::kShared}) {
     others.push_back(new Subinterpreter(gil));
@@ -213,15 +215,16 @@ const Program no_thread_more("no_thread_more", [] {
     other.run([&] { other.queue().flush(); });
   }
   require(testing::count_threads() == threads, "there is no thread more");
-  run_in_main("import os, warnings\n"
-              "warnings.simplefilter('error')\n"
-              "child = os.fork()\n"
-              "if child == 0: os._exit(0)\n"
-              "assert os.waitpid(child, 0)[1] == 0\n");
+  run_in_main(
+      "import os, warnings\n"
+      "warnings.simplefilter('error')\n"
+      "child = os.fork()\n"
+      "if child == 0: os._exit(0)\n"
+      "assert os.waitpid(child, 0)[1] == 0\n");
   on_another_thread([&] { queue.defer(Py_None); });
-  require(testing::count_threads() == threads + 1, "now there is one");
+  require(testing::eventually([] { return testing::count_reapers() == 1; }), "now there is one");
   finalize(queue);
-  require(testing::eventually([&] { return testing::count_threads() == threads; }),
+  require(testing::eventually([] { return testing::count_reapers() == 0; }),
           "it ends with the interpreter");
 });
 

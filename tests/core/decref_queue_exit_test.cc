@@ -99,9 +99,10 @@ const Program pushed_by_atexit_functions("pushed_by_atexit_functions", [] {
   DecrefQueue& queue = start_with_queue();
   // Called in the opposite order, so before the queue's turn. What is registered before the queue
   // is made comes after it; that is the tear-down of modules for all the queue knows.
-  run_in_main("import atexit\n"
-              "atexit.register(lambda: defer(mortal()))\n"
-              "atexit.register(lambda: (defer(mortal()), drain()))\n");
+  run_in_main(
+      "import atexit\n"
+      "atexit.register(lambda: defer(mortal()))\n"
+      "atexit.register(lambda: (defer(mortal()), drain()))\n");
   finalize(queue);
   require(deaths().count() == 2 && queue.stats().leaked == 0, "all are done");
 });
@@ -111,15 +112,16 @@ TEST(DecrefQueueExit, AtexitFunctionsMayPush) { EXPECT_TRUE(passes(pushed_by_ate
 const Program pushed_by_modules("pushed_by_modules", [] {
   const Bound bound(1h);
   DecrefQueue& queue = start_with_queue();
-  run_in_main("import sys\n"
-              "class Last:\n"
-              "  def __del__(self, defer=defer, mortal=mortal): defer(mortal())\n"
-              "kept = Last()\n"
-              "many = [Last() for i in range(10)]\n"
-              "cycle = Last(); cycle.me = cycle\n"
-              "sys.kept = Last()\n"
-              "import types; sys.modules['other'] = types.ModuleType('other')\n"
-              "sys.modules['other'].kept = Last()\n");
+  run_in_main(
+      "import sys\n"
+      "class Last:\n"
+      "  def __del__(self, defer=defer, mortal=mortal): defer(mortal())\n"
+      "kept = Last()\n"
+      "many = [Last() for i in range(10)]\n"
+      "cycle = Last(); cycle.me = cycle\n"
+      "sys.kept = Last()\n"
+      "import types; sys.modules['other'] = types.ModuleType('other')\n"
+      "sys.modules['other'].kept = Last()\n");
   finalize(queue);
   require(deaths().count() == 14, "all that died with a module");
   require(queue.stats().leaked == 0, "none is leaked");

@@ -25,9 +25,9 @@ using namespace std::chrono_literals;
 using testing::Bound;
 using testing::Deaths;
 using testing::eventually_detached;
-using testing::on_another_thread;
 using testing::expect_in_child;
 using testing::Gil;
+using testing::on_another_thread;
 using testing::Subinterpreter;
 
 DecrefQueue& queue() { return *DecrefQueue::main(); }
@@ -348,6 +348,30 @@ TEST_F(DecrefQueueForkTest, ForkedByPython) {
     testing::end_child();
   }
   EXPECT_TRUE(testing::ended_well(child));
+}
+
+// Locks of ours and of the interpreter's are never waited for in different orders.
+TEST_F(DecrefQueueForkTest, ForksWhileThreadsComeAndGo) {
+  std::atomic<bool> is_over{false};
+  std::atomic<int> visits{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      while (!is_over) {
+        const Attach attach(queue().gate());
+        ++visits;
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    SCOPED_TRACE(i);
+    const int before = visits;
+    eventually_detached([&] { return visits > before; });
+    expect_in_child([] {});
+  }
+  is_over = true;
+  const Detach detach;
+  for (std::thread& thread : threads) thread.join();
 }
 
 // A visit that goes on in the child is given up there like any other.

@@ -21,8 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Bound;
 using testing::Deaths;
-using testing::on_another_thread;
 using testing::Gil;
+using testing::on_another_thread;
 using testing::Subinterpreter;
 
 constexpr Gil kGils[] = {Gil::kOwn, Gil::kShared};
@@ -42,9 +42,7 @@ class DecrefQueueInterpretersTest : public ::testing::TestWithParam<Gil> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Gil, DecrefQueueInterpretersTest, ::testing::ValuesIn(kGils),
-                         [](const auto& gil) {
-                           return gil.param == Gil::kOwn ? "Own" : "Shared";
-                         });
+                         [](const auto& gil) { return gil.param == Gil::kOwn ? "Own" : "Shared"; });
 
 // Some objects of another interpreter, and their deaths.
 struct Others {
@@ -217,9 +215,15 @@ TEST_P(DecrefQueueInterpretersTest, LeaveLittleBehind) {
     const Detach detach;
     for (std::thread& producer : producers) producer.join();
   }
-  EXPECT_LT(with - without, 12) << "60 KiB for each; " << without << " MiB without queues";
+  // Sanitizers keep what is freed for a while.
+#ifdef __SANITIZE_ADDRESS__
+  constexpr int kSlack = 64;
+#else
+  constexpr int kSlack = 12;
+#endif
+  EXPECT_LT(with, kSlack + std::max(without, 0) * 5 / 4) << without << " MiB without queues";
   // A thread of their own is little as well.
-  EXPECT_TRUE(testing::eventually_detached([] { return testing::count_threads() <= 3; }));
+  EXPECT_TRUE(testing::eventually_detached([] { return testing::count_reapers() <= 1; }));
 }
 
 TEST_P(DecrefQueueInterpretersTest, ManyAtATime) {
@@ -237,8 +241,7 @@ TEST_P(DecrefQueueInterpretersTest, ManyAtATime) {
     }
   });
   for (int k = 0; k < kCount; ++k) {
-    EXPECT_TRUE(
-        testing::eventually_detached([&] { return others[k]->deaths->count() == 100; }));
+    EXPECT_TRUE(testing::eventually_detached([&] { return others[k]->deaths->count() == 100; }));
     EXPECT_EQ(others[k]->deaths->elsewhere(), 0);
   }
 }

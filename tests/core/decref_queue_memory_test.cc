@@ -129,8 +129,8 @@ TEST_F(DecrefQueueMemoryTest, DroppingNeedsNone) {
     DecrefQueue* queue = DecrefQueue::current();
     ASSERT_NE(queue, nullptr);
     const Strong list = PyList_New(0);
-    std::optional<Sendable<>> sendable(std::in_place,
-                                       Owned<>::steal(Py_NewRef(list.get())), *queue);
+    std::optional<Sendable<>> sendable(std::in_place, Owned<>::steal(Py_NewRef(list.get())),
+                                       *queue);
     std::optional<Shared<>> shared = Shared<>::make(Owned<>::steal(Py_NewRef(list.get())));
     {
       const FailingMemory failing(0);

@@ -24,8 +24,8 @@ using std::chrono::steady_clock;
 using testing::Bound;
 using testing::Deaths;
 using testing::eventually_detached;
-using testing::on_another_thread;
 using testing::Gil;
+using testing::on_another_thread;
 using testing::Subinterpreter;
 
 // How much later than the bound a loaded machine may be.
@@ -52,14 +52,14 @@ TEST_F(DecrefQueueProgressTest, APendingCallDrainsWhilePythonRuns) {
   PyObject* const object = deaths.make().release();
   std::atomic<bool> on_main{false};
   const auto main_thread = std::this_thread::get_id();
-  PyObject* const witness = testing::new_mortal([&] {
-                              on_main = std::this_thread::get_id() == main_thread;
-                            }).release();
+  PyObject* const witness =
+      testing::new_mortal([&] { on_main = std::this_thread::get_id() == main_thread; }).release();
   on_another_thread([&] {
     queue().defer(object);
     queue().defer(witness);
   });
-  const Strong ran = testing::run("import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass\n");
+  const Strong ran =
+      testing::run("import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass\n");
   EXPECT_EQ(deaths.count(), 1);
   EXPECT_EQ(deaths.elsewhere(), 0);
   EXPECT_TRUE(on_main);
@@ -143,7 +143,8 @@ TEST_F(DecrefQueueProgressTest, AFullChunkIsNotLeftForTheBound) {
     for (PyObject* object : objects) queue().defer(object);
   });
   // What is not worth hurrying for may wait.
-  EXPECT_TRUE(eventually_detached([&] { return deaths.count() >= static_cast<int>(Lane::kSlots); }));
+  EXPECT_TRUE(
+      eventually_detached([&] { return deaths.count() >= static_cast<int>(Lane::kSlots); }));
 }
 
 TEST_F(DecrefQueueProgressTest, ANewBoundHoldsForWhatIsDeferredAfterIt) {

@@ -273,7 +273,8 @@ TEST_F(DecrefQueueTest, LeakingIsCounted) {
   Deaths deaths;
   Strong object = deaths.make();
   const DeferStats before = queue().stats();
-  on_another_thread([&] { queue().drop(Py_NewRef(object.get()), WhenDetached::kLeak); });
+  Py_INCREF(object.get());
+  on_another_thread([&] { queue().drop(object.get(), WhenDetached::kLeak); });
   queue().flush();
   EXPECT_EQ(Py_REFCNT(object.get()), 2);
   Py_DECREF(object.get());

@@ -21,9 +21,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Deaths;
 using testing::eventually;
+using testing::Gil;
 using testing::new_mortal;
 using testing::on_another_thread;
-using testing::Gil;
 using testing::Subinterpreter;
 
 DecrefQueue& queue() { return *DecrefQueue::main(); }
@@ -115,7 +115,8 @@ TEST_F(DestructorsTest, MayRaiseInPython) {
   EXPECT_EQ(queue().flush(), 2U);
   EXPECT_EQ(PyErr_Occurred(), nullptr);
   EXPECT_EQ(deaths.count(), 1);
-  const Strong restored = testing::evaluate("setattr(sys, 'unraisablehook', sys.__unraisablehook__)");
+  const Strong restored =
+      testing::evaluate("setattr(sys, 'unraisablehook', sys.__unraisablehook__)");
   EXPECT_EQ(testing::repr(PyDict_GetItemString(names.get(), "reports")), "['KeyError']");
 }
 
@@ -137,7 +138,8 @@ TEST_F(DestructorsTest, MayLeaveAnErrorSetInC) {
   EXPECT_EQ(queue().flush(), 2U);
   EXPECT_TRUE(is_clear);
   EXPECT_EQ(testing::take_error(), "KeyError");
-  const Strong restored = testing::evaluate("setattr(sys, 'unraisablehook', sys.__unraisablehook__)");
+  const Strong restored =
+      testing::evaluate("setattr(sys, 'unraisablehook', sys.__unraisablehook__)");
   EXPECT_EQ(testing::repr(PyDict_GetItemString(names.get(), "reports")), "['ValueError']");
 }
 #endif

@@ -251,16 +251,16 @@ TEST_F(DismantlerTest, ReportsErrorsOfDestructors) {
   ASSERT_EQ(PyDict_DelItemString(names.get(), "samples"), 0);
   ASSERT_TRUE(add(std::move(samples)));
   work(kAll);
-  const Strong restored =
-      evaluate("setattr(sys, 'unraisablehook', sys.__unraisablehook__)");
+  const Strong restored = evaluate("setattr(sys, 'unraisablehook', sys.__unraisablehook__)");
   EXPECT_EQ(testing::repr(PyDict_GetItemString(names.get(), "reports")),
             "['KeyError', 'KeyError', 'KeyError']");
 }
 
 TEST_F(DismantlerTest, LeavesNoReferenceBehind) {
   testing::expect_no_leak([] {
-    ASSERT_TRUE(add(evaluate("[[object()] * 3, {str(i): [i] for i in range(50)}, {1.5: 2.5}, "
-                             "tuple([{i} for i in range(70)]), frozenset([7]), 'text']")));
+    ASSERT_TRUE(
+        add(evaluate("[[object()] * 3, {str(i): [i] for i in range(50)}, {1.5: 2.5}, "
+                     "tuple([{i} for i in range(70)]), frozenset([7]), 'text']")));
     work(20);
     work(kAll);
   });

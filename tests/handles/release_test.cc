@@ -23,9 +23,7 @@ using testing::on_another_thread;
 
 DecrefQueue& queue() { return *DecrefQueue::main(); }
 
-void release(Strong object) {
-  release_incrementally(Owned<>::steal(std::move(object).release()));
-}
+void release(Strong object) { release_incrementally(Owned<>::steal(std::move(object).release())); }
 
 Strong list_of(const std::vector<PyObject*>& objects) {
   Strong list = PyList_New(static_cast<Py_ssize_t>(objects.size()));

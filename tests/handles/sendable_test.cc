@@ -72,7 +72,9 @@ TEST_F(SendableTest, TakesAReferenceOver) {
 TEST_F(SendableTest, IsDroppedAtOnceWhereItIsAttached) {
   Deaths deaths;
   const uint64_t pushed = queue().stats().pushed;
-  { const Sendable<> sendable = send(deaths.make()); }
+  {
+    const Sendable<> sendable = send(deaths.make());
+  }
   EXPECT_EQ(deaths.count(), 1);
   EXPECT_EQ(queue().stats().pushed, pushed);
 }
@@ -167,8 +169,8 @@ TEST_F(SendableTest, ShowsDestructorsTheNewObject) {
   const Strong list = PyList_New(0);
   std::optional<Sendable<>> sendable;
   PyObject* seen = nullptr;
-  sendable.emplace(send(testing::new_mortal(
-      [&] { seen = sendable->get(Attached::current()).get(); })));
+  sendable.emplace(
+      send(testing::new_mortal([&] { seen = sendable->get(Attached::current()).get(); })));
   *sendable = send(Py_NewRef(list.get()));
   EXPECT_EQ(seen, list.get());
 }

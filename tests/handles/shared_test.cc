@@ -159,8 +159,7 @@ TEST_F(SharedTest, ShowsDestructorsTheNewObject) {
   const Strong list = PyList_New(0);
   std::optional<Shared<>> shared;
   PyObject* seen = nullptr;
-  shared = share(
-      testing::new_mortal([&] { seen = shared->get(Attached::current()).get(); }));
+  shared = share(testing::new_mortal([&] { seen = shared->get(Attached::current()).get(); }));
   *shared = share(Py_NewRef(list.get()));
   EXPECT_EQ(seen, list.get());
 }

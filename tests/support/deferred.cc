@@ -4,12 +4,21 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <sstream>
+#include <system_error>
 #include <thread>
 #include <utility>
+
+#ifdef __SANITIZE_THREAD__
+// Boost's stack reads what another thread may be writing, and throws it away if one was.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
+  return "race:boost::lockfree\n";
+}
+#endif
 
 namespace tenure::testing {
 namespace {
@@ -210,8 +219,17 @@ void Subinterpreter::end() {
 
 int count_threads() { return static_cast<int>(number_in("/proc/self/status", "Threads:")); }
 
-int resident_mib() {
-  return static_cast<int>(number_in("/proc/self/status", "VmRSS:") / 1024);
+int count_reapers() {
+  int count = 0;
+  std::error_code ignored;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
+    std::ifstream in(task.path() / "comm");
+    std::string name;
+    count += std::getline(in, name) && name == "tenure-reaper" ? 1 : 0;
+  }
+  return count;
 }
+
+int resident_mib() { return static_cast<int>(number_in("/proc/self/status", "VmRSS:") / 1024); }
 
 }  // namespace tenure::testing

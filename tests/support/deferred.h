@@ -1,4 +1,5 @@
-// What the tests of deferred decrefs share: objects that say when they die, threads, forks, waiting.
+// What the tests of deferred decrefs share: objects that say when they die, threads, forks,
+// waiting.
 //
 // Thread safety: each function says what it asks of the thread.
 #ifndef TENURE_TESTS_SUPPORT_DEFERRED_H_
@@ -23,7 +24,8 @@ namespace tenure::testing {
 // meanwhile. Thread state: any.
 void expect_balanced(const DecrefQueue& queue);
 
-// Runs `body` on a thread of its own, which is not attached. Requires: attached; detached meanwhile.
+// Runs `body` on a thread of its own, which is not attached. Requires: attached; detached
+// meanwhile.
 void on_another_thread(const std::function<void()>& body);
 
 // Long enough for a loaded machine and a sanitizer; what takes longer hangs.
@@ -40,19 +42,18 @@ bool eventually_detached(const std::function<bool()>& holds,
 // interpreter; detached meanwhile.
 bool drained_by_others(const DecrefQueue& queue, std::chrono::milliseconds most = kPatience);
 
-// Does what is pending and waits until the queue's reaper sleeps, so that no test meets what another
-// has begun. Requires: attached to the queue's interpreter; detached meanwhile.
+// Does what is pending and waits until the queue's reaper sleeps, so that no test meets what
+// another has begun. Requires: attached to the queue's interpreter; detached meanwhile.
 void fall_idle(DecrefQueue& queue);
 
 // A new object whose deallocator calls `at_death`, which may do anything. Ends the program if there
 // is no memory. Requires: attached; no error is set.
 Strong new_mortal(std::function<void()> at_death);
 
-// Counts deaths, and where they happened. The objects may outlive it. Requires: made attached to the
-// interpreter of the objects.
+// Counts deaths, and where they happened. The objects may outlive it. Requires: made attached to
+// the interpreter of the objects.
 class Deaths {
  public:
-
   // References to new objects, each the only one.
   Strong make();
   std::vector<PyObject*> make(size_t count);
@@ -88,7 +89,8 @@ class Bound {
 // Forks as os.fork() does. Requires: attached to the main interpreter.
 pid_t fork_python();
 
-// Waits for a child. Success if it exited with 0. Thread state: any; detached meanwhile if attached.
+// Waits for a child. Success if it exited with 0. Thread state: any; detached meanwhile if
+// attached.
 ::testing::AssertionResult ended_well(pid_t child);
 
 // Runs `body` in a child made by fork_python(), and ends it there; fails if an expectation does.
@@ -128,8 +130,9 @@ class Subinterpreter {
   DecrefQueue* queue_;
 };
 
-// How many threads the process has. Thread state: any.
+// How many threads the process has, and how many of them are queues' own. Thread state: any.
 int count_threads();
+int count_reapers();
 
 // Memory that the process has, in MiB. Thread state: any.
 int resident_mib();

@@ -66,8 +66,7 @@ int run_program(const char* name) {
   char name[] = "program";
   char* arguments[] = {name, nullptr};
   pid_t child = -1;
-  const int failed =
-      posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments, environ);
+  const int failed = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments, environ);
   unsetenv(kVariable);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return ::testing::AssertionFailure() << std::strerror(failed);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from support import PACKAGE_FOLDER, DroppingTests, ExampleCase, InterpreterTests
+from support import DroppingTests, ExampleCase, InterpreterTests
 
 USE = """
 import sendable_pool
@@ -212,22 +212,6 @@ class SendableTest(DroppingTests, InterpreterTests, ExampleCase):
     def test_package_sees_its_queue(self):
         self.check(
             'assert tenure.deferred.stats()["queues"] == 1'
-        )
-
-    def test_symbols_in_sight_of_each_other(self):
-        # Both have the same names to export; each has to go on using its own.
-        self.check(
-            f"""
-            import ctypes
-            sys.setdlopenflags(os.RTLD_NOW | os.RTLD_GLOBAL)
-            for name in [name for name in sys.modules if name.startswith(("tenure", "sendable"))]:
-                del sys.modules[name]
-            import tenure, sendable_pool
-            hand_over(100)
-            finish()
-            wait_until(lambda: len(destroyed) == 100)
-            quiet()
-            """
         )
 
 

@@ -138,6 +138,8 @@ def tenure_py_extension(name, srcs = [], deps = [], exceptions = True, copts = [
         cxxopts = _CXXOPTS + ([] if exceptions else ["-fno-exceptions"]),
         linkopts = [
             "-Wl,--version-script=$(location //tools/bazel:exports.lds)",
+            # Modules may be loaded with their symbols in sight of each other; each uses its own.
+            "-Wl,-Bsymbolic",
             "-Wl,--gc-sections",
             "-Wl,-z,now,-z,relro",
         ] + linkopts,

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 
-from harness import google_benchmark
+from harness import google_benchmark, programs
 from harness.context import Context
 from harness.errors import BenchError
 from harness.registry import Target, benchmark
 from harness.schema import Row
 
-# Where ./dev bench has the C++ programs built.
-_PROGRAMS = "TENURE_BENCH_PROGRAMS"
-
 
 def _rows(ctx: Context) -> dict[str, Row]:
-    folder = os.environ.get(_PROGRAMS)
-    if folder is None:
-        raise BenchError(f"the C++ programs are not built; run this by ./dev bench ({_PROGRAMS})")
     repetitions = 5 if ctx.quick else 21
     command = [
-        os.path.join(folder, "handles"),
+        str(programs.folder() / "handles"),
         "--benchmark_format=json",
         f"--benchmark_repetitions={repetitions}",
         "--benchmark_enable_random_interleaving=true",

@@ -19,26 +19,34 @@ Measure = Callable[["Context"], Row]
 
 @dataclass(frozen=True)
 class Target:
-    """What a number has to be at least: a row's smallest speedup, or its own value."""
+    """What a number has to be: a row's smallest speedup, at least; or its own value, at least or,
+    where less is better, at most.
+    """
 
-    at_least: float
+    limit: float
     text: str
     of: str = "speedup"  # or "value"
 
     def value(self, row: Row) -> float:
         return row.tenure if self.of == "value" else min(row.speedup.values())
 
+    def wanted(self, row: Row) -> str:
+        return f"{'<=' if self._is_ceiling(row) else '>='} {self.limit:g}"
+
     def verdict(self, row: Row) -> str:
         """Says "holds" or "misses by x"; what another run may well turn round says so."""
         value = self.value(row)
-        holds = value >= self.at_least
-        said = "holds" if holds else f"misses by {self.at_least - value:.2g}"
+        missing = value - self.limit if self._is_ceiling(row) else self.limit - value
+        said = "holds" if missing <= 0 else f"misses by {missing:.2g}"
         if self.of == "speedup":
             intervals = [row.spread[f"speedup {label}"] for label in row.speedup]
             low, high = (min(interval[end] for interval in intervals) for end in (0, 1))
-            if low < self.at_least <= high:
+            if low < self.limit <= high:
                 said += f" (this run's noise: {low:.3g} to {high:.3g})"
         return f"{said}: {self.text}"
+
+    def _is_ceiling(self, row: Row) -> bool:
+        return self.of == "value" and row.better == "lower"
 
 
 @dataclass(frozen=True)

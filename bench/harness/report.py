@@ -80,6 +80,6 @@ def verdicts(rows: Iterable[Row], targets: Mapping[str, Target]) -> str:
     lines = [("benchmark", "measured", "wanted", "")]
     for row in rows:
         if target := targets.get(row.name):
-            wanted = f">= {target.at_least:g}"
-            lines.append((row.name, f"{target.value(row):.4g}", wanted, target.verdict(row)))
+            value = f"{target.value(row):.4g}"
+            lines.append((row.name, value, target.wanted(row), target.verdict(row)))
     return table(lines, left=(0, 3)) if len(lines) > 1 else ""

@@ -62,6 +62,7 @@ class Registry(unittest.TestCase):
         registry.discover(bench_path.BENCH)
         found = {benchmark.name: benchmark for benchmark in registry.all_benchmarks()}
         wanted = {"import/django", "load/django/all", "load/django/prelinked", "size/django"}
+        wanted |= {"decref/push/1", "decref/memory/paced", "decref/release/list/pause"}
         wanted |= {"process/django", "sharing/django/of-image", "steady/calls/instructions"}
         self.assertLessEqual(wanted, found.keys())
         for benchmark in found.values():
@@ -86,6 +87,15 @@ class Verdict(unittest.TestCase):
     def test_target_for_a_value(self):
         shares = make_row("s", "fraction", "higher", "CPython", [0.4], {}, "m")
         self.assertIn("misses by 0.1", Target(0.5, "shared", of="value").verdict(shares))
+
+    def test_where_less_is_better_a_value_has_a_ceiling(self):
+        pause = make_row("s", "ms", "lower", "CPython", [2.5], {}, "m")
+        self.assertEqual(
+            Target(2, "short", of="value").verdict(pause), "misses by 0.5: short"
+        )
+        self.assertEqual(Target(3, "short", of="value").verdict(pause), "holds: short")
+        text = report.verdicts([pause], {"s": Target(3, "short", of="value")})
+        self.assertIn("<= 3", text)
 
     def test_one_line_for_each_target(self):
         target = Target(1.5, "is fast")

@@ -1,0 +1,34 @@
+"""What the subjects decref_* share: running their scripts, and what the sides are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness import programs
+from harness.context import Context
+
+# References of a round that are pushed before a drain, and that of the rounds with many more.
+COUNT = 100_000
+MANY = 1_000_000
+# Fresh processes, each with its own layout of memory, and the rounds of each.
+PROCESSES = 5
+ROUNDS = 20
+ROUNDS_OF_MANY = 8
+
+MUTEX_VECTOR = "std::vector under a std::mutex"
+
+
+def run(ctx: Context, script: str, *args: object) -> dict[str, Any]:
+    """Runs bench/samples/decref_SCRIPT.py with the extension module on its path."""
+    env = ctx.env(tenure=False, paths=(programs.folder(),))
+    return ctx.run_sample(f"decref_{script}.py", *args, env=env)
+
+
+def merge(runs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """The samples of all runs as if they were one run's: {side: {what: [of each round, ...]}}."""
+
+    def all_of(side: str, what: str) -> list[float]:
+        return [value for one in runs for value in one["sides"][side][what]]
+
+    sides = runs[0]["sides"]
+    return {side: {what: all_of(side, what) for what in kinds} for side, kinds in sides.items()}

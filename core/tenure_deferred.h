@@ -64,21 +64,21 @@ typedef struct tenure_deferred_api {
 
 #ifdef TENURE_DEFERRED_IMPORT
 
-static const tenure_deferred_api* tenure_deferred_table = NULL;
+static const tenure_deferred_api* tenure_deferred_table;
 
 /* Makes the functions below usable in this file, and the queue of this interpreter. Returns 0, or
  * -1 with a Python error set. Requires: attached. */
 static inline int tenure_deferred_import(void) {
   const tenure_deferred_api* table =
       (const tenure_deferred_api*)PyCapsule_Import(TENURE_DEFERRED_CAPSULE, 0);
-  if (table == NULL) return -1;
+  if (!table) return -1;
   if (table->size < sizeof(tenure_deferred_api)) {
     PyErr_SetString(PyExc_ImportError,
                     "this module needs a newer tenure package than the one installed: upgrade it");
     return -1;
   }
   tenure_deferred_table = table;
-  return table->queue_current() == NULL ? -1 : 0;
+  return table->queue_current() ? 0 : -1;
 }
 
 #define tenure_queue_current() (tenure_deferred_table->queue_current())

@@ -134,9 +134,9 @@ TEST_F(SendableTest, MovesWithoutCounting) {
   EXPECT_EQ(a.get(Attached::current()).get(), list.get());
   EXPECT_EQ(Py_REFCNT(list.get()), 2);
   const uint64_t pushed = queue().stats().pushed;
-  on_another_thread([&] {
+  on_another_thread([&] {  // NOLINT(bugprone-use-after-move): see below
     Sendable<> c = std::move(a);
-    b = std::move(c);
+    b = std::move(c);  // NOLINT(bugprone-use-after-move): that it may be assigned to is the point
   });
   EXPECT_EQ(queue().stats().pushed, pushed);
   EXPECT_EQ(Py_REFCNT(list.get()), 2);

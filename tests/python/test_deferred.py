@@ -73,11 +73,14 @@ def wait_until(condition):
 
 
 class DeferredTest(unittest.TestCase):
-    def check(self, code: str) -> str:
-        """Runs a program that must end well and say nothing on stderr. Returns what it printed."""
+    def check(self, code: str, first: str = "") -> str:
+        """Runs a program that must end well and say nothing on stderr. Returns what it printed.
+
+        first: what it begins with, before anything is imported.
+        """
         path = os.pathsep.join([PACKAGE_FOLDER, *EXAMPLES])
         result = subprocess.run(
-            [sys.executable, "-c", PRELUDE + textwrap.dedent(code)],
+            [sys.executable, "-c", first + PRELUDE + textwrap.dedent(code)],
             capture_output=True,
             text=True,
             timeout=120,
@@ -433,6 +436,24 @@ class QueuesTest(DeferredTest):
                 """
             )
         )
+
+    def test_modules_with_symbols_in_sight_of_each_other(self):
+        # Both export the same names; each has to go on using its own.
+        for order in "by_package(1); by_copy(1)", "by_copy(1); by_package(1)":
+            with self.subTest(order):
+                self.check(
+                    TABLES
+                    + textwrap.dedent(
+                        f"""
+                        {order}
+                        assert len({{table.get_bound for table in tables()}}) == 2
+                        tenure.deferred.set_bound(0.25)
+                        assert bounds() == [250_000_000, 250_000_000], bounds()
+                        wait_until(lambda: len(destroyed) == 2)
+                        """
+                    ),
+                    first="import os, sys\nsys.setdlopenflags(os.RTLD_NOW | os.RTLD_GLOBAL)\n",
+                )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* kVariable = "TENURE_TEST_PROGRAM";
 // For one program, on a loaded machine with a sanitizer.
-constexpr auto kMost = 15s;
+constexpr auto kMost = 60s;
 
 const Program* first_program = nullptr;
 

@@ -17,11 +17,11 @@
 namespace tenure {
 
 // True if this thread is attached to some interpreter. Thread state: any.
-inline bool is_attached() { return PyThreadState_GetUnchecked() != nullptr; }
+inline bool is_attached() { return abi::current_state() != nullptr; }
 
 // True if this thread is attached to that interpreter. Thread state: any.
 inline bool is_attached_to(PyInterpreterState* interpreter) {
-  PyThreadState* state = PyThreadState_GetUnchecked();
+  PyThreadState* state = abi::current_state();
   return state != nullptr && abi::interpreter_of(state) == interpreter;
 }
 

@@ -33,7 +33,7 @@ class Gate {
 
   // True if this thread is attached to this interpreter, and it is not gone.
   bool is_attached() const {
-    PyThreadState* state = PyThreadState_GetUnchecked();
+    PyThreadState* state = abi::current_state();
     return state != nullptr && abi::interpreter_of(state) == interpreter();
   }
 

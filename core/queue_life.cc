@@ -119,6 +119,7 @@ DecrefQueue* QueueLife::find_or_make(PyInterpreterState* interpreter) {
   std::lock_guard guard(making);
   if (DecrefQueue* queue = find(interpreter)) return queue;
   if (!is_process_set_up) {
+    abi::find_current_state();
     asymmetric_setup();
     lanes_setup();
     thread_lanes_setup();

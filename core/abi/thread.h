@@ -7,6 +7,9 @@
 #ifndef TENURE_CORE_ABI_THREAD_H_
 #define TENURE_CORE_ABI_THREAD_H_
 
+#include <atomic>
+#include <cstddef>
+
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
 #endif
@@ -17,6 +20,27 @@ namespace tenure::abi {
 
 // What a thread state belongs to. The function of the C API does the same, as a call.
 inline PyInterpreterState* interpreter_of(PyThreadState* state) { return state->interp; }
+
+namespace internal {
+// Where the interpreter keeps a thread's state, from the thread pointer on; 0 if that is not known.
+// Written once, by find_current_state(); relaxed, because 0 is always right.
+extern std::atomic<ptrdiff_t> current_state_offset;
+}  // namespace internal
+
+// PyThreadState_GetUnchecked() without the call, which is the dearest part of dropping a reference.
+inline PyThreadState* current_state() {
+  const ptrdiff_t offset = internal::current_state_offset.load(std::memory_order_relaxed);
+  if (offset == 0) [[unlikely]] {
+    return PyThreadState_GetUnchecked();
+  }
+  // Volatile: every call that attaches or detaches changes it.
+  return *reinterpret_cast<PyThreadState* volatile*>(
+      static_cast<char*>(__builtin_thread_pointer()) + offset);
+}
+
+// Reads out of the function what it reads; where it is not one of the two forms that compilers give
+// it, it goes on being called. Requires: attached.
+void find_current_state();
 
 // Whether a Python exception is set. Requires: state is this thread's and attached.
 inline bool has_error(PyThreadState* state) { return state->current_exception != nullptr; }

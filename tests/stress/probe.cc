@@ -22,6 +22,8 @@ struct Probe {
   Deed deed;
 };
 
+const pid_t first_process = getpid();
+
 [[noreturn]] void give_up(const char* what) {
   if (PyErr_Occurred() != nullptr) PyErr_Print();
   std::fprintf(stderr, "stress: %s failed\n", what);
@@ -141,7 +143,10 @@ bool child_is_sound() {
 void fork_and_check() {
 #ifndef __SANITIZE_THREAD__
   // Forks are slow; this many say all that there is to say.
-  if (tally().subinterpreters.load() > 0 || tally().forks.fetch_add(1) > 200) return;
+  // Nor in children: their own destructors would fork on, each waiting for the next.
+  if (getpid() != first_process || tally().subinterpreters.load() > 0 ||
+      tally().forks.fetch_add(1) > 200)
+    return;
   PyOS_BeforeFork();
   const pid_t child = fork();
   if (child == 0) {

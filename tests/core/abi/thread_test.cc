@@ -1,5 +1,7 @@
 #include "tenure/core/abi/thread.h"
 
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "tenure/tests/support/deferred.h"
@@ -17,6 +19,20 @@ TEST(ThreadStates, BelongToAnInterpreter) {
   EXPECT_EQ(interpreter_of(PyThreadState_Get()), PyThreadState_GetInterpreter(PyThreadState_Get()));
   Subinterpreter other(Gil::kOwn);
   other.run([&] { EXPECT_EQ(interpreter_of(PyThreadState_Get()), other.interpreter()); });
+}
+
+// By the call before it has been found, and by its place afterwards, here and where there is none.
+TEST(ThreadStates, TheCurrentOneIsFound) {
+  EXPECT_EQ(abi::current_state(), PyThreadState_Get());
+  abi::find_current_state();
+  EXPECT_EQ(abi::current_state(), PyThreadState_Get());
+  PyThreadState* const state = PyEval_SaveThread();
+  EXPECT_EQ(abi::current_state(), nullptr);
+  PyEval_RestoreThread(state);
+  EXPECT_EQ(abi::current_state(), state);
+  PyThreadState* elsewhere = state;
+  std::thread([&] { elsewhere = abi::current_state(); }).join();
+  EXPECT_EQ(elsewhere, nullptr);
 }
 
 TEST(ThreadStates, SayWhetherAnErrorIsSet) {

@@ -138,12 +138,15 @@ size_t DecrefQueue::drain_lane(Lane& lane, Deadline& deadline) {
   const uint64_t end = lane.pushed();
   while (lane.taken() < end && deadline.step()) {
     // Those that others hold too, which are most where a reference is dropped twice or more: each a
-    // subtraction. Counted at once, since nobody else runs meanwhile.
-    constexpr size_t kQuick = 8;
-    const size_t run = lane.take_while(end, deadline.allowance(kQuick), &abi::try_plain_decref);
-    deadline.advance(run, kQuick);
-    add(drained_, run);
-    done += run;
+    // subtraction. Counted at once, since nobody else runs meanwhile; where others do, nobody can
+    // know which those are.
+    if constexpr (!abi::kFreeThreaded) {
+      constexpr size_t kQuick = 8;
+      const size_t run = lane.take_while(end, deadline.allowance(kQuick), &abi::try_plain_decref);
+      deadline.advance(run, kQuick);
+      add(drained_, run);
+      done += run;
+    }
     PyObject* object;
     {
       std::lock_guard guard(lock_);

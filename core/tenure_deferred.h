@@ -64,37 +64,60 @@ typedef struct tenure_deferred_api {
 
 #ifdef TENURE_DEFERRED_IMPORT
 
+/* Written by every interpreter that imports the module, always with the same. */
 static const tenure_deferred_api* tenure_deferred_table;
 
 /* Makes the functions below usable in this file, and the queue of this interpreter. Returns 0, or
- * -1 with a Python error set. Requires: attached. */
+ * -1 with an ImportError or MemoryError set. Requires: attached. */
 static inline int tenure_deferred_import(void) {
   const tenure_deferred_api* table =
       (const tenure_deferred_api*)PyCapsule_Import(TENURE_DEFERRED_CAPSULE, 0);
-  if (!table) return -1;
-  if (table->size < sizeof(tenure_deferred_api)) {
+  if (!table && !PyErr_ExceptionMatches(PyExc_AttributeError)) return -1;
+  if (!table || table->size < sizeof(tenure_deferred_api)) {
     PyErr_SetString(PyExc_ImportError,
                     "this module needs a newer tenure package than the one installed: upgrade it");
     return -1;
   }
-  tenure_deferred_table = table;
+  __atomic_store_n(&tenure_deferred_table, table, __ATOMIC_RELEASE);
   return table->queue_current() ? 0 : -1;
 }
 
-#define tenure_queue_current() (tenure_deferred_table->queue_current())
-#define tenure_defer_decref(object) (tenure_deferred_table->defer_decref(object))
-#define tenure_queue_defer_decref(queue, object) \
-  (tenure_deferred_table->queue_defer_decref(queue, object))
-#define tenure_queue_has_pending(queue) (tenure_deferred_table->queue_has_pending(queue))
-#define tenure_queue_drain(queue, objects, nanoseconds, more) \
-  (tenure_deferred_table->queue_drain(queue, objects, nanoseconds, more))
-#define tenure_queue_flush(queue) (tenure_deferred_table->queue_flush(queue))
-#define tenure_queue_release_incrementally(queue, object) \
-  (tenure_deferred_table->queue_release_incrementally(queue, object))
-#define tenure_queue_count(queue, counts, size) \
-  (tenure_deferred_table->queue_count(queue, counts, size))
-#define tenure_deferred_set_bound(nanoseconds) (tenure_deferred_table->set_bound(nanoseconds))
-#define tenure_deferred_get_bound() (tenure_deferred_table->get_bound())
+static inline const tenure_deferred_api* tenure_deferred_functions(void) {
+  return __atomic_load_n(&tenure_deferred_table, __ATOMIC_ACQUIRE);
+}
+
+static inline tenure_queue* tenure_queue_current(void) {
+  return tenure_deferred_functions()->queue_current();
+}
+static inline void tenure_defer_decref(PyObject* object) {
+  tenure_deferred_functions()->defer_decref(object);
+}
+static inline void tenure_queue_defer_decref(tenure_queue* queue, PyObject* object) {
+  tenure_deferred_functions()->queue_defer_decref(queue, object);
+}
+static inline int tenure_queue_has_pending(const tenure_queue* queue) {
+  return tenure_deferred_functions()->queue_has_pending(queue);
+}
+static inline size_t tenure_queue_drain(tenure_queue* queue, size_t objects, int64_t nanoseconds,
+                                        int* more) {
+  return tenure_deferred_functions()->queue_drain(queue, objects, nanoseconds, more);
+}
+static inline size_t tenure_queue_flush(tenure_queue* queue) {
+  return tenure_deferred_functions()->queue_flush(queue);
+}
+static inline void tenure_queue_release_incrementally(tenure_queue* queue, PyObject* object) {
+  tenure_deferred_functions()->queue_release_incrementally(queue, object);
+}
+static inline void tenure_queue_count(const tenure_queue* queue, tenure_queue_counts* counts,
+                                      size_t size) {
+  tenure_deferred_functions()->queue_count(queue, counts, size);
+}
+static inline void tenure_deferred_set_bound(int64_t nanoseconds) {
+  tenure_deferred_functions()->set_bound(nanoseconds);
+}
+static inline int64_t tenure_deferred_get_bound(void) {
+  return tenure_deferred_functions()->get_bound();
+}
 
 #else
 

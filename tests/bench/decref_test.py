@@ -80,7 +80,7 @@ class Push(Scripts):
         self.assertEqual(row.tenure, 4.0)
         self.assertEqual(len(row.peers), len(decref_push._CANDIDATES))
         self.assertEqual(row.peers["Boost 1 queue"], 10.0)
-        self.assertIn("gil=5000", self.calls[0][2], "a push that takes the GIL takes long")
+        self.assertIn("gil=2500", self.calls[0][2], "a push that takes the GIL takes long")
         self.assertEqual(self.calls[0][1], "-", "without PyO3's library")
 
 

@@ -184,6 +184,7 @@ TEST_F(DecrefQueueForkTest, ForksWhileEverybodyIsBusy) {
     for (std::thread& producer : producers) producer.join();
   }
   queue().flush();
+  testing::settle();
   EXPECT_EQ(Py_REFCNT(list.get()), 1 + kProducers * kEach - pushed);
   Py_SET_REFCNT(list.get(), 1);
 }

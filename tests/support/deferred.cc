@@ -107,12 +107,24 @@ void fall_idle(DecrefQueue& queue) {
   EXPECT_TRUE(eventually_detached([&] { return !queue.has_pending(); }));
 }
 
+void settle() {
+  if (PyRun_SimpleString("pass") != 0) Py_FatalError("test: Python does not run");
+}
+
 Strong new_mortal(std::function<void()> at_death) {
   PyTypeObject* type = mortal_type();
   auto* mortal = PyObject_New(Mortal, type);
   if (mortal == nullptr) Py_FatalError("test: no memory");
   mortal->at_death = new std::function<void()>(std::move(at_death));
-  return reinterpret_cast<PyObject*>(mortal);
+  auto* object = reinterpret_cast<PyObject*>(mortal);
+#ifdef Py_GIL_DISABLED
+  // Nobody's: what belongs to a thread dies, when others drop it, no sooner than that thread runs
+  // Python again.
+  object->ob_tid = 0;
+  object->ob_ref_local = 0;
+  object->ob_ref_shared = _Py_REF_SHARED(1, _Py_REF_MERGED);
+#endif
+  return object;
 }
 
 Strong Deaths::make() {

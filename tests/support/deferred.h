@@ -46,8 +46,12 @@ bool drained_by_others(const DecrefQueue& queue, std::chrono::milliseconds most 
 // another has begun. Requires: attached to the queue's interpreter; detached meanwhile.
 void fall_idle(DecrefQueue& queue);
 
-// A new object whose deallocator calls `at_death`, which may do anything. Ends the program if there
-// is no memory. Requires: attached; no error is set.
+// Runs some Python code: free-threaded, a thread that made an object counts what other threads have
+// dropped of it, and destroys it if need be, no sooner than then. Requires: attached.
+void settle();
+
+// A new object whose deallocator calls `at_death`, which may do anything. It dies at once, whoever
+// drops it. Ends the program if there is no memory. Requires: attached; no error is set.
 Strong new_mortal(std::function<void()> at_death);
 
 // Counts deaths, and where they happened. The objects may outlive it. Requires: made attached to

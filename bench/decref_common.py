@@ -7,8 +7,9 @@ from typing import Any
 from harness import programs
 from harness.context import Context
 
-# References of a round that are pushed before a drain, and that of the rounds with many more.
-COUNT = 100_000
+# References that each thread pushes before a drain: fewer where two threads have to have a processor
+# each until both are done. And that of the rounds with many more.
+COUNTS = {1: 100_000, 2: 20_000}
 MANY = 1_000_000
 # Fresh processes, each with its own layout of memory, and the rounds of each.
 PROCESSES = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from decref_common import (
-    COUNT,
+    COUNTS,
     MANY,
     MUTEX_VECTOR,
     PROCESSES,
@@ -32,7 +32,7 @@ _CANDIDATES = {
     "gil": "taking the GIL for each",
 }
 # What can be done in reasonable time where each waits for the other.
-_GIL_COUNT = 5_000
+_GIL_COUNT = 2_500
 
 _HOW = (
     "{n} references to 250 live objects pushed by each of {threads} thread{s} that start together, "
@@ -83,9 +83,10 @@ def _samples(ctx: Context, sides: str, threads: int, count: int) -> list[dict[st
 
 
 def push_row(
-    ctx: Context, name: str, clock: str, what: str, threads: int, count: int = COUNT
+    ctx: Context, name: str, clock: str, what: str, threads: int, count: int | None = None
 ) -> Row:
     """`clock` is "wall", "cpu" or "drain" of bench/samples/decref_push.py."""
+    count = count or COUNTS[threads]
     runs = _samples(ctx, "sendable,pyo3,mutex-vector", threads, count)
     sides = merge(runs)
     pool = f"{runs[0]['version']}, Py<PyAny> dropped detached, {ctx.python}"
@@ -133,7 +134,7 @@ def _register_alternatives(threads: int) -> None:
     def measure(ctx: Context) -> Row:
         counts = {"gil": f"gil={_GIL_COUNT}"}
         sides = ",".join(["defer", *(counts.get(side, side) for side in _CANDIDATES)])
-        runs = _samples(ctx, sides, threads, COUNT)
+        runs = _samples(ctx, sides, threads, COUNTS[threads])
         found = merge(runs)
         boost = runs[0]["boost"]
         peers = {text.format(boost=boost): found[s]["wall"] for s, text in _CANDIDATES.items()}
@@ -142,7 +143,7 @@ def _register_alternatives(threads: int) -> None:
             "and the GIL with our signal; for the GIL, which nobody else wants, "
             f"{_GIL_COUNT:,} references"
         )
-        how = _how(ctx, what, runs, threads, COUNT)
+        how = _how(ctx, what, runs, threads, COUNTS[threads])
         return make_row(name, "ns", "lower", ctx.python, found["defer"]["wall"], peers, how)
 
     measure.__doc__ = (

@@ -4,10 +4,11 @@ Usage: decref_push.py PYO3|- SIDE[=COUNT],... THREADS COUNT ROUNDS SEED
 
 Each round has every side once, in an order shuffled anew. Each of THREADS threads pushes COUNT
 references (or as many as the side has of its own) to 250 objects; when all are done, one drain does
-the decrefs. A sample during which other programs took a processor away is taken again, up to twice
-as many as there are samples. Prints {"version": what the PyO3 library is, "boost": such as "Boost
-1.92", "disturbed": how many samples were so to the end, "sides": {SIDE: {"wall": [ns for each push,
-...], "cpu": [...], "drain": [CPU ns for each decref, ...]}}}, without the first two rounds.
+the decrefs. A sample during which other programs took a processor away is taken again, for each side
+up to 10 times as often as there are rounds (twice, if they are long). Prints {"version": what the
+PyO3 library is, "boost": such as "Boost 1.92", "disturbed": how many samples were so to the end,
+"sides": {SIDE: {"wall": [ns for each push, ...], "cpu": [...], "drain": [CPU ns for each decref,
+...]}}}, without the first two rounds.
 """
 
 import json
@@ -18,8 +19,6 @@ import decref_bench
 
 OBJECTS = 250
 WARMUP = 2
-# Samples that are taken again, for each one that there is to be.
-AGAIN = 2
 
 pyo3, sides, threads, count, rounds, seed = sys.argv[1:]
 threads, count, rounds = int(threads), int(count), int(rounds)
@@ -31,7 +30,7 @@ for side in sides.split(","):
 
 objects = [object() for _ in range(OBJECTS)]
 samples = {name: {"wall": [], "cpu": [], "drain": []} for name in counts}
-disturbed, again_left = 0, AGAIN * int(rounds) * len(counts)
+disturbed, again_left = 0, dict.fromkeys(counts, (10 if count <= 100_000 else 2) * rounds)
 rng = random.Random(int(seed))
 order = list(counts)
 for number in range(WARMUP + rounds):
@@ -39,9 +38,9 @@ for number in range(WARMUP + rounds):
     for name in order:
         while True:
             *took, again = decref_bench.push(name, objects, threads, counts[name] // OBJECTS)
-            if not again or number < WARMUP or again_left == 0:
+            if not again or number < WARMUP or again_left[name] == 0:
                 break
-            again_left -= 1
+            again_left[name] -= 1
         if number >= WARMUP:
             disturbed += again
             for key, ns in zip(("wall", "cpu", "drain"), took, strict=True):

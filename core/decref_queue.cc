@@ -200,7 +200,7 @@ Drained DecrefQueue::drain_now(Budget budget) {
   // A container on its way from a lane to the dismantler is in neither, and the reaper may have
   // gone to sleep by that.
   if (result.more && signal_.raise()) reaper_.wake();
-  if (result.more) reaper_.ensure_running();
+  reaper_.try_again();
   if (worked) {
     add(drains_, 1);
     raise_to(longest_drain_ns_, static_cast<uint64_t>(deadline.elapsed().count()));

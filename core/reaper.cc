@@ -88,6 +88,7 @@ void Reaper::ensure_running() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   // Tried again by the next drain or full chunk.
+  has_failed_.store(failed != 0, std::memory_order_relaxed);
   if (failed != 0) is_running_.store(false, std::memory_order_release);
 }
 
@@ -111,6 +112,7 @@ void Reaper::hurry() {
 
 void Reaper::reset_after_fork() {
   is_running_.store(false, std::memory_order_relaxed);
+  has_failed_.store(false, std::memory_order_relaxed);
   is_asleep_.store(0, std::memory_order_relaxed);
   news_.store(kNothing, std::memory_order_relaxed);
   call_.store(Call::kNone, std::memory_order_relaxed);

@@ -46,6 +46,11 @@ class Reaper {
   // Starts the thread if there is none, or if an earlier start failed. Thread state: any.
   void ensure_running();
 
+  // Starts the thread if the last attempt failed. Thread state: any.
+  void try_again() {
+    if (has_failed_.load(std::memory_order_relaxed)) ensure_running();
+  }
+
   // The queue is finished: ends the thread.
   void end();
 
@@ -73,6 +78,8 @@ class Reaper {
   DecrefQueue& queue_;
   // Compare-exchanged by who starts the thread.
   std::atomic<bool> is_running_{false};
+  // It could not be started, and nothing will wake it while the signal stays up.
+  std::atomic<bool> has_failed_{false};
   // Partner: the queue's signal; see above. Sequentially consistent.
   std::atomic<uint32_t> is_asleep_{0};
   // Why a wait is cut short. Cleared by the thread when it has seen it.

@@ -121,9 +121,6 @@ Lane* DecrefQueue::adopt_or_make_lane(uintptr_t owner) noexcept {
 }
 
 void DecrefQueue::decref_taken(PyObject* object, PyThreadState* state) {
-  // First: a fork in another thread, or the interpreter's end, may take this thread away in a
-  // destructor.
-  add(drained_, 1);
   const bool is_dismantled = abi::may_be_container(object) &&
                              abi::container_slots(object) >= kWorthDismantling &&
                              dismantler_.try_add(object);
@@ -138,13 +135,11 @@ size_t DecrefQueue::drain_lane(Lane& lane, Deadline& deadline) {
   const uint64_t end = lane.pushed();
   while (lane.taken() < end && deadline.step()) {
     // Those that others hold too, which are most where a reference is dropped twice or more: each a
-    // subtraction. Counted at once, since nobody else runs meanwhile; where others do, nobody can
-    // know which those are.
+    // subtraction. Where other threads run meanwhile, nobody can know which those are.
     if constexpr (!abi::kFreeThreaded) {
       constexpr size_t kQuick = 8;
       const size_t run = lane.take_while(end, deadline.allowance(kQuick), &abi::try_plain_decref);
       deadline.advance(run, kQuick);
-      add(drained_, run);
       done += run;
     }
     PyObject* object;
@@ -271,12 +266,14 @@ DeferStats DecrefQueue::stats() const {
   DeferStats stats;
   // Before the lanes: what is finished afterwards is still pending in this answer.
   const bool finished = is_finished();
-  stats.drained = drained_.load(std::memory_order_relaxed);
   for (const Lane* lane = lanes_.load(std::memory_order_acquire); lane != nullptr;
        lane = lane->next_in_queue) {
     const uint64_t taken = lane->taken();
     const uint64_t pushed = lane->pushed();
     stats.pushed += pushed;
+    // Taken is drained, also where a fork or the interpreter's end took the thread away before its
+    // decref was done.
+    stats.drained += taken;
     stats.pending += pushed - taken;
     ++stats.lanes;
   }

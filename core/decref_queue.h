@@ -193,7 +193,6 @@ class DecrefQueue {
 
   // Consumers'. Written under lock_, or by whoever is attached; read by stats() from anywhere.
   alignas(64) abi::AttachedLock lock_;
-  std::atomic<uint64_t> drained_{0};
   std::atomic<uint64_t> high_water_{0};
   std::atomic<uint64_t> drains_{0};
   std::atomic<uint64_t> longest_drain_ns_{0};

@@ -11,36 +11,33 @@
 #define TENURE_HANDLES_BORROWED_H_
 
 #include <cassert>
+#include <concepts>
 #include <cstddef>
 
-#include "tenure/core/attach.h"
+#include "tenure/handles/view.h"
 
 namespace tenure {
 
-// What a handle is to: the tag of objects about which no more is known.
-struct Object {};
-
 template <typename T>
-class Owned;
-
-template <typename T = Object>
-class [[nodiscard]] Borrowed {
+class [[nodiscard]] Borrowed : public T {
  public:
   // Requires: object is a T and not null; somebody owns it for as long as this is used.
-  explicit Borrowed(PyObject* object) : object_(object) { assert(object != nullptr); }
+  explicit Borrowed(PyObject* object) : T(object) { assert(object != nullptr); }
   Borrowed(std::nullptr_t) = delete;
 
-  // A handle to what a temporary owns would dangle at the semicolon.
-  Borrowed(const Owned<T>& owner) : object_(owner.get()) {}  // NOLINT(google-explicit-constructor)
-  Borrowed(const Owned<T>&&) = delete;
+  // Of what is known to be more than a T.
+  template <std::derived_from<T> U>
+  Borrowed(Borrowed<U> other) : T(other.get()) {}  // NOLINT(google-explicit-constructor)
 
-  [[nodiscard]] PyObject* get() const { return object_; }
+  template <std::derived_from<T> U>
+  Borrowed(const Owned<U>& owner) : T(owner.get()) {}  // NOLINT(google-explicit-constructor)
+
+  // A handle to what a temporary owns would dangle at the semicolon.
+  template <std::derived_from<T> U>
+  Borrowed(const Owned<U>&&) = delete;
 
   // Makes a strong reference. Requires: attached.
   Owned<T> new_ref() const;
-
- private:
-  PyObject* object_;
 };
 
 }  // namespace tenure

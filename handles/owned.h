@@ -10,15 +10,17 @@
 #define TENURE_HANDLES_OWNED_H_
 
 #include <cassert>
+#include <concepts>
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include "tenure/handles/borrowed.h"
 
 namespace tenure {
 
-template <typename T = Object>
-class [[nodiscard]] Owned {
+template <typename T>
+class [[nodiscard]] Owned : public T {
  public:
   // Takes over a new reference: steals. Requires: object is a T and not null.
   static Owned steal(PyObject* object) {
@@ -27,11 +29,17 @@ class [[nodiscard]] Owned {
   }
   static Owned steal(std::nullptr_t) = delete;
 
-  Owned(Owned&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Owned(Owned&& other) noexcept : T(std::exchange(other.object_, nullptr)) {}
+
+  // Of what is known to be more than a T.
+  template <std::derived_from<T> U>
+    requires(!std::same_as<U, T>)
+  Owned(Owned<U>&& other) noexcept  // NOLINT(google-explicit-constructor)
+      : T(std::move(other).release()) {}
 
   Owned& operator=(Owned&& other) noexcept {
     // The old object goes last: its destructor may run code that looks at this handle.
-    PyObject* old = std::exchange(object_, std::exchange(other.object_, nullptr));
+    PyObject* old = std::exchange(this->object_, std::exchange(other.object_, nullptr));
     drop(old);
     return *this;
   }
@@ -39,43 +47,72 @@ class [[nodiscard]] Owned {
   Owned(const Owned&) = delete;
   Owned& operator=(const Owned&) = delete;
 
-  ~Owned() { drop(object_); }
+  ~Owned() { drop(this->object_); }
 
-  // Borrows. Requires: not moved from.
-  [[nodiscard]] PyObject* get() const {
-    assert(object_ != nullptr);
-    return object_;
-  }
-
-  Borrowed<T> borrow() const& { return Borrowed<T>(get()); }
+  Borrowed<T> borrow() const& { return Borrowed<T>(this->get()); }
   Borrowed<T> borrow() && = delete;
 
+  // The same object as a U, TypeError if it is none. A temporary gives its reference to the answer,
+  // in which a borrowed one would dangle at the semicolon.
+  template <View U>
+  Result<Borrowed<U>> as() const&;
+  template <View U>
+  Result<U> as() &&;
+  // The same without an error.
+  template <View U>
+  std::optional<Borrowed<U>> try_as() const&;
+  template <View U>
+  std::optional<Owned<U>> try_as() &&;
+
+  // The view's, for all but temporaries: what they answer would dangle at the semicolon.
+  template <typename Index>
+    requires requires(const T& view, Index i) { view[i]; }
+  [[nodiscard]] auto operator[](Index i) const& {
+    return static_cast<const T&>(*this)[i];
+  }
+  template <typename Index>
+  void operator[](Index i) && = delete;
+#define TENURE_NOT_OF_TEMPORARIES(name)                                                   \
+  template <typename... Arguments>                                                        \
+    requires requires(const T& view, Arguments... arguments) { view.name(arguments...); } \
+  [[nodiscard]] auto name(Arguments... arguments) const& {                                \
+    return static_cast<const T&>(*this).name(arguments...);                               \
+  }                                                                                       \
+  template <typename... Arguments>                                                        \
+  void name(Arguments... arguments) && = delete
+  TENURE_NOT_OF_TEMPORARIES(dict);
+  TENURE_NOT_OF_TEMPORARIES(span);
+  TENURE_NOT_OF_TEMPORARIES(unsafe_borrowed);
+  TENURE_NOT_OF_TEMPORARIES(utf8);
+  TENURE_NOT_OF_TEMPORARIES(view);
+#undef TENURE_NOT_OF_TEMPORARIES
+
   // A second strong reference to the same object.
-  Owned new_ref() const { return Owned(Py_NewRef(get())); }
+  Owned new_ref() const { return Owned(Py_NewRef(this->get())); }
 
   // Gives the reference away: the caller, or whom the caller hands it to, gives it back.
   [[nodiscard]] PyObject* release() && {
-    assert(object_ != nullptr);
-    return std::exchange(object_, nullptr);
+    assert(this->object_ != nullptr);
+    return std::exchange(this->object_, nullptr);
   }
 
  private:
-  explicit Owned(PyObject* object) : object_(object) {}
+  explicit Owned(PyObject* object) : T(object) {}
 
   static void drop(PyObject* object) {
     if (object == nullptr) return;
     assert(is_attached());
     Py_DECREF(object);
   }
-
-  PyObject* object_;
 };
 
 template <typename T>
 Owned<T> Borrowed<T>::new_ref() const {
-  return Owned<T>::steal(Py_NewRef(object_));
+  return Owned<T>::steal(Py_NewRef(this->get()));
 }
 
 }  // namespace tenure
+
+#include "tenure/handles/result.h"
 
 #endif  // TENURE_HANDLES_OWNED_H_

@@ -212,7 +212,7 @@ std::optional<std::list<Task>> make_tasks(PyObject* function, PyObject* items) {
   const Result<> iterator = PyObject_GetIter(items);
   if (!iterator) return std::nullopt;
   std::list<Task> tasks;
-  while (PyObject* next = PyIter_Next(iterator.value())) {
+  while (PyObject* next = PyIter_Next(iterator.get())) {
     std::optional<Sendable<>> item = Sendable<>::make(Owned<>::steal(next));
     if (!item) return std::nullopt;
     tasks.push_back({*shared, std::move(*item)});
@@ -255,7 +255,7 @@ PyObject* results(PyObject* module, PyObject*) {
     if (!list) return nullptr;
     Py_ssize_t index = 0;
     for (Task& task : finished) {
-      PyList_SET_ITEM(list.value(), index++, std::move(task.object).into_owned(attached).release());
+      PyList_SET_ITEM(list.get(), index++, std::move(task.object).into_owned(attached).release());
     }
     return std::move(list).release();
   });

@@ -83,7 +83,7 @@ PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
   // A copy: progress() may change what it was given.
   Result<> modules = PySequence_Tuple(given);
   if (!modules) return nullptr;
-  const Py_ssize_t total = PyTuple_GET_SIZE(modules.value());
+  const Py_ssize_t total = PyTuple_GET_SIZE(modules.get());
   if (familiar != Py_None && !PyAnySet_Check(familiar)) {
     PyErr_Format(PyExc_TypeError, "familiar must be a set of str or None, not %T", familiar);
     return nullptr;
@@ -97,7 +97,7 @@ PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
   std::unordered_set<std::string> seen;
   for (Py_ssize_t i = 0; i < total; ++i) {
     Module module;
-    if (!parse_module(PyTuple_GET_ITEM(modules.value(), i), module)) return nullptr;
+    if (!parse_module(PyTuple_GET_ITEM(modules.get(), i), module)) return nullptr;
     const std::string name(module.name, static_cast<size_t>(module.name_bytes));
     if (!seen.insert(name).second) {
       PyErr_Format(PyExc_ValueError, "module '%s' is given twice", name.c_str());

@@ -29,7 +29,7 @@ PyObject* get_modules(PyObject* self, void*) {
     const std::string_view name = view.text(module.name);
     PyObject* str = text_object(name);
     if (str == nullptr) return nullptr;
-    PyTuple_SET_ITEM(names.value(), next++, str);
+    PyTuple_SET_ITEM(names.get(), next++, str);
   }
   return std::move(names).release();
 }
@@ -200,12 +200,12 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
   Result<> key = PyLong_FromVoidPtr(image);
   if (!key) return nullptr;
   PyObject* known = nullptr;
-  if (PyDict_GetItemRef(state.images, key.value(), &known) != 0) return known;
+  if (PyDict_GetItemRef(state.images, key.get(), &known) != 0) return known;
   Result<> text =
       PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
   if (!text) return nullptr;
-  Result<> self = make_image_object(module, image, text.value());
-  if (!self || PyDict_SetItem(state.images, key.value(), self.value()) < 0) return nullptr;
+  Result<> self = make_image_object(module, image, text.get());
+  if (!self || PyDict_SetItem(state.images, key.get(), self.get()) < 0) return nullptr;
   return std::move(self).release();
 }
 

@@ -27,14 +27,14 @@ std::string hex(const uint8_t* bytes, size_t count) {
 // Appends a new reference and takes it over. False with a Python error.
 bool append(PyObject* list, PyObject* item) {
   const Result<> owner = item;
-  return owner && PyList_Append(list, owner.value()) == 0;
+  return owner && PyList_Append(list, owner.get()) == 0;
 }
 
 PyObject* parts(const image::View& view) {
   Result<> list = PyList_New(0);
   if (!list) return nullptr;
   for (const image::DirectoryEntry& entry : view.directory()) {
-    if (!append(list.value(),
+    if (!append(list.get(),
                 Py_BuildValue("{s:s,s:I,s:K,s:K,s:O}", "name", image::kind_name(entry.kind), "kind",
                               entry.kind, "offset", number(entry.offset), "bytes",
                               number(entry.bytes), "segment",
@@ -55,9 +55,9 @@ PyObject* modules(const image::View& view) {
     if (!name) return nullptr;
     Result<> origin = text_object(view.text(module.origin));
     if (!origin) return nullptr;
-    if (!append(list.value(),
-                Py_BuildValue("{s:O,s:O,s:O,s:K,s:K,s:K}", "name", name.value(), "origin",
-                              origin.value(), "is_package",
+    if (!append(list.get(),
+                Py_BuildValue("{s:O,s:O,s:O,s:K,s:K,s:K}", "name", name.get(), "origin",
+                              origin.get(), "is_package",
                               module.flags & image::kPackage ? Py_True : Py_False, "bytes",
                               number(bytes), "source_bytes", number(module.source_bytes),
                               "source_checksum", number(module.source_checksum)))) {
@@ -102,8 +102,8 @@ PyObject* inspect(PyObject* module, PyObject* path_object) {
                        "externals", static_cast<Py_ssize_t>(view.externals().size()),        //
                        "usable", usable ? Py_True : Py_False,                                //
                        "reason", usable ? "" : problem.what.c_str(),                         //
-                       "parts", part_list.value(),                                           //
-                       "modules", module_list.value());
+                       "parts", part_list.get(),                                           //
+                       "modules", module_list.get());
 }
 
 }  // namespace tenure::extension

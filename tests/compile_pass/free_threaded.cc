@@ -6,18 +6,14 @@
 
 #include "tenure/core/attach.h"
 #include "tenure/core/strong.h"
-#include "tenure/handles/borrowed.h"
-#include "tenure/handles/owned.h"
-#include "tenure/handles/result.h"
-
-struct Text {};
+#include "tenure/handles/handles.h"
 
 template class tenure::Borrowed<>;
-template class tenure::Borrowed<Text>;
+template class tenure::Borrowed<tenure::Str>;
 template class tenure::Owned<>;
-template class tenure::Owned<Text>;
+template class tenure::Owned<tenure::Str>;
 template class tenure::Result<>;
-template class tenure::Result<Text>;
+template class tenure::Result<tenure::Str>;
 
 PyObject* use(PyObject* object) {
   tenure::Strong strong = Py_NewRef(object);
@@ -25,4 +21,24 @@ PyObject* use(PyObject* object) {
     const tenure::Detach detached;
   }
   return std::move(strong).release();
+}
+
+// Loops differ most.
+tenure::Result<tenure::Int> walk(const tenure::Tuple& tuple, const tenure::List& list,
+                                 const tenure::Dict& dict, const tenure::Object& object) {
+  int count = 0;
+  for (tenure::Borrowed<> item : tuple) count += item.is_none();
+  for (tenure::Owned<> item : list) count += item.is_none();
+  for (tenure::Borrowed<> item : list.unsafe_borrowed()) count += item.is_none();
+  for (tenure::Result<tenure::DictItem> step : dict) {
+    auto [key, value] = TENURE_TRY(std::move(step));
+    count += *TENURE_TRY(tenure::Int::make(1)).to<int>();
+  }
+  for (auto [key, value] : dict.unsafe_borrowed()) count += value.is_none();
+  for (tenure::Result<> step : object.each()) {
+    const tenure::Owned<> item = TENURE_TRY(std::move(step));
+    const tenure::Owned<> found = TENURE_TRY(object.call(item, item));
+    count += found.is_none();
+  }
+  return tenure::Int::make(count);
 }

@@ -20,7 +20,7 @@ static_assert(!std::is_convertible_v<Result<>, bool>, "only where a condition is
 TEST(Result, HoldsWhatACallMade) {
   const Result<> list = PyList_New(0);
   ASSERT_TRUE(list);
-  EXPECT_EQ(Py_REFCNT(list.value()), 1);
+  EXPECT_EQ(Py_REFCNT(list.get()), 1);
 }
 
 TEST(Result, HoldsTheErrorInstead) {
@@ -38,14 +38,14 @@ Result<> find(bool there) {
 TEST(Result, ComesFromOwnersToo) {
   const Result<> found = find(true);
   ASSERT_TRUE(found);
-  EXPECT_EQ(Py_REFCNT(found.value()), 1);
+  EXPECT_EQ(Py_REFCNT(found.get()), 1);
   EXPECT_FALSE(find(false));
   EXPECT_EQ(testing::take_error(), "KeyError");
 }
 
 TEST(Result, TurnsIntoAnOwner) {
   Result<> result = PyList_New(0);
-  PyObject* const list = result.value();
+  PyObject* const list = result.get();
   const Owned<> owner = std::move(result).take();
   EXPECT_EQ(owner.get(), list);
   EXPECT_EQ(Py_REFCNT(list), 1);
@@ -62,13 +62,13 @@ TEST(Result, ReleasesTheReferenceOrTheError) {
 
 TEST(Result, MovesWithoutCounting) {
   Result<> a = PyList_New(0);
-  PyObject* const list = a.value();
+  PyObject* const list = a.get();
   Result<> b = std::move(a);
-  EXPECT_EQ(b.value(), list);
+  EXPECT_EQ(b.get(), list);
   EXPECT_EQ(Py_REFCNT(list), 1);
   Result<>& same = b;
   b = std::move(same);
-  EXPECT_EQ(b.value(), list);
+  EXPECT_EQ(b.get(), list);
   PyObject* other = PyList_New(0);
   Result<> c = Py_NewRef(other);
   c = std::move(b);
@@ -81,7 +81,7 @@ Result<>* watched = nullptr;
 PyObject* seen = nullptr;
 
 PyObject* look(PyObject*, PyObject*) {
-  seen = watched->value();
+  seen = watched->get();
   Py_RETURN_NONE;
 }
 
@@ -92,10 +92,10 @@ TEST(Result, DropsTheOldObjectWhenTheNewOneIsInPlace) {
       testing::evaluate("type('Sample', (), {'__del__': lambda self: self.look()})");
   Result<> result = PyObject_CallNoArgs(type.get());
   const Strong function = PyCFunction_New(&look_method, nullptr);
-  PyObject_SetAttrString(result.value(), "look", function.get());
+  PyObject_SetAttrString(result.get(), "look", function.get());
   watched = &result;
   Result<> next = PyList_New(0);
-  PyObject* const expected = next.value();
+  PyObject* const expected = next.get();
   result = std::move(next);
   EXPECT_EQ(seen, expected);
 }

@@ -1,0 +1,81 @@
+// Float and Complex: views of Python's numbers with fractions.
+//
+//   Result<double> x = Float::from(object);  // of a float, an int, or what has __float__
+//
+// Not for: exact decimals or fractions; those are objects like any other.
+//
+// Thread safety: attached for everything. They never change.
+#ifndef TENURE_HANDLES_FLOAT_H_
+#define TENURE_HANDLES_FLOAT_H_
+
+#include <complex>
+
+#include "tenure/handles/object.h"
+
+namespace tenure {
+
+class Float : public Object {
+ public:
+  static constexpr const char* kName = "float";
+  static bool check(PyObject* object) { return PyFloat_Check(object); }
+
+  // New reference, or MemoryError.
+  static Result<Float> make(double value) { return PyFloat_FromDouble(value); }
+
+  [[nodiscard]] double value() const { return PyFloat_AS_DOUBLE(get()); }
+
+  // The number that a float, an int or an object with __float__ or __index__ stands for. TypeError
+  // for all others, strs among them; OverflowError for an int beyond all doubles. May run Python
+  // code, but not for floats.
+  static Result<double> from(const Object& object) {
+    if (PyFloat_CheckExact(object.get())) [[likely]]
+      return PyFloat_AS_DOUBLE(object.get());
+    return from_slowly(object.get());
+  }
+
+ protected:
+  using Object::Object;
+  Float(const Float&) = default;
+  Float& operator=(const Float&) = default;
+
+ private:
+  [[gnu::noinline]] static Result<double> from_slowly(PyObject* object) {
+    const double value = PyFloat_AsDouble(object);
+    if (value == -1.0 && internal::is_error_set()) return Failed{};
+    return value;
+  }
+};
+
+class Complex : public Object {
+ public:
+  static constexpr const char* kName = "complex";
+  static bool check(PyObject* object) { return PyComplex_Check(object); }
+
+  // New reference, or MemoryError.
+  static Result<Complex> make(std::complex<double> value) {
+    return PyComplex_FromDoubles(value.real(), value.imag());
+  }
+
+  [[nodiscard]] std::complex<double> value() const {
+    const Py_complex value = PyComplex_AsCComplex(get());
+    return {value.real, value.imag};
+  }
+
+  // The number that a complex, a float, an int or an object with __complex__, __float__ or
+  // __index__ stands for. TypeError for all others. May run Python code.
+  static Result<std::complex<double>> from(const Object& object) {
+    const Py_complex value = PyComplex_AsCComplex(object.get());
+    if (value.real == -1.0 && internal::is_error_set()) [[unlikely]]
+      return Failed{};
+    return std::complex<double>(value.real, value.imag);
+  }
+
+ protected:
+  using Object::Object;
+  Complex(const Complex&) = default;
+  Complex& operator=(const Complex&) = default;
+};
+
+}  // namespace tenure
+
+#endif  // TENURE_HANDLES_FLOAT_H_

@@ -1,0 +1,3 @@
+#include "tenure/handles/buffer.h"
+
+tenure::Buffer<int> f(const tenure::Buffer<int>& buffer) { return buffer; }

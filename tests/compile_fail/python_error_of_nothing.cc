@@ -1,0 +1,4 @@
+#include "tenure/handles/error.h"
+
+// It is what was set, or there is none.
+tenure::PythonError f() { return {}; }

@@ -1,0 +1,6 @@
+#include "tenure/handles/raise.h"
+
+// An object is no text.
+tenure::Failed f(const tenure::Object& object) {
+  return tenure::raise_type_error("not %s", object);
+}

@@ -42,6 +42,7 @@ _CXXOPTS = [
 _FREE_THREADED_PACKAGES = [
     "core",
     "handles",
+    "handles/bind",
 ]
 
 def _copts(exceptions, copts):

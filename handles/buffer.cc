@@ -91,7 +91,8 @@ ElementType parse_letter(char letter, bool is_native) {
 bool fits(const ElementType& wanted, const ElementType& given) {
   if (wanted.kind == ElementKind::kByte) return given.size == 1;
   // A C char is as good as a number.
-  if (given.kind == ElementKind::kByte) return wanted.size == 1 && wanted.kind != ElementKind::kBool;
+  if (given.kind == ElementKind::kByte)
+    return wanted.size == 1 && wanted.kind != ElementKind::kBool;
   return wanted == given;
 }
 
@@ -158,9 +159,8 @@ bool check(const BufferRequest& request, const Py_buffer& view, Py_ssize_t* shap
   if (request.is_writable && view.readonly != 0) {
     return raise_buffer_error("expected a writable buffer"), false;
   }
-  if (view.suboffsets != nullptr &&
-      std::any_of(view.suboffsets, view.suboffsets + view.ndim,
-                  [](Py_ssize_t offset) { return offset >= 0; })) {
+  if (view.suboffsets != nullptr && std::any_of(view.suboffsets, view.suboffsets + view.ndim,
+                                                [](Py_ssize_t offset) { return offset >= 0; })) {
     return raise_buffer_error("a buffer of pointers is not supported"), false;
   }
   if (!read_shape(view, shape, strides)) return false;

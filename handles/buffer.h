@@ -25,8 +25,8 @@
 // refused. What is to be kept for long; keep the object.
 //
 // Thread safety: made, moved from and destroyed attached, but reading and writing elements, and
-// everything else that does not say otherwise, is done on any thread, attached or not, by as many as
-// the data allows.
+// everything else that does not say otherwise, is done on any thread, attached or not, by as many
+// as the data allows.
 #ifndef TENURE_HANDLES_BUFFER_H_
 #define TENURE_HANDLES_BUFFER_H_
 
@@ -72,6 +72,10 @@ inline constexpr bool kIsComplex<std::complex<T>> = true;
 template <typename T, typename... Ts>
 concept IsOneOf = (std::same_as<T, Ts> || ...);
 
+// Letters of texts, which buffers tell apart from numbers.
+template <typename T>
+inline constexpr bool kIsLetter = IsOneOf<T, wchar_t, char8_t, char16_t, char32_t>;
+
 // What a C++ type is called in buffers; kOther if it has no name there.
 template <typename T>
 consteval ElementType element_type() {
@@ -79,11 +83,9 @@ consteval ElementType element_type() {
     return {ElementKind::kByte, 1};
   } else if constexpr (IsOneOf<T, bool>) {
     return {ElementKind::kBool, sizeof(T)};
-  } else if constexpr (IsOneOf<T, wchar_t, char8_t, char16_t, char32_t>) {
-    return {};
-  } else if constexpr (std::signed_integral<T> && sizeof(T) <= sizeof(int64_t)) {
+  } else if constexpr (std::signed_integral<T> && !kIsLetter<T> && sizeof(T) <= sizeof(int64_t)) {
     return {ElementKind::kSigned, sizeof(T)};
-  } else if constexpr (std::unsigned_integral<T> && sizeof(T) <= sizeof(int64_t)) {
+  } else if constexpr (std::unsigned_integral<T> && !kIsLetter<T> && sizeof(T) <= sizeof(int64_t)) {
     return {ElementKind::kUnsigned, sizeof(T)};
   } else if constexpr (IsOneOf<T, float, double, long double>) {
     return {ElementKind::kFloat, sizeof(T)};
@@ -188,8 +190,8 @@ class [[nodiscard]] Buffer {
     requires(sizeof...(Indices) == kDimensions)
   [[nodiscard]] bool contains(Indices... indices) const {
     size_t dimension = 0;
-    return ((std::cmp_greater_equal(indices, 0) &&
-             std::cmp_less(indices, shape_[dimension++])) && ...);
+    return ((std::cmp_greater_equal(indices, 0) && std::cmp_less(indices, shape_[dimension++])) &&
+            ...);
   }
 
   // An element. Requires: contains(indices...), which only debug builds check.
@@ -209,7 +211,8 @@ class [[nodiscard]] Buffer {
   template <std::integral... Indices>
     requires(sizeof...(Indices) == kDimensions)
   [[nodiscard]] Result<T*> at(Indices... indices) const {
-    if (!contains(indices...)) [[unlikely]] return raise_index_error("buffer index out of range");
+    if (!contains(indices...)) [[unlikely]]
+      return raise_index_error("buffer index out of range");
     return locate(std::index_sequence_for<Indices...>(), static_cast<Py_ssize_t>(indices)...);
   }
 

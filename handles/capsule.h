@@ -74,9 +74,9 @@ class Capsule : public Object {
     return PyCapsule_IsValid(get(), name) != 0;
   }
 
-  // What the capsule holds that is an attribute of a module: its name is "package.module.attribute".
-  // Borrowed from there; it has to stay. Imports the module, so it runs Python code. Requires: as
-  // unwrap(). Errors: ImportError, AttributeError, what importing raises.
+  // What the capsule holds that is an attribute of a module: its name is
+  // "package.module.attribute". Borrowed from there; it has to stay. Imports the module, so it runs
+  // Python code. Requires: as unwrap(). Errors: ImportError, AttributeError, what importing raises.
   template <typename T>
   [[nodiscard]] static Result<T*> import(const char* name) {
     void* value = PyCapsule_Import(name, /*no_block=*/0);

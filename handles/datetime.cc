@@ -43,8 +43,8 @@ const PyDateTime_CAPI* api() {
 // Where the module cannot be imported, nothing is of its types.
 bool is_of(PyObject* object, PyTypeObject* PyDateTime_CAPI::* type) {
   const PyDateTime_CAPI* datetime = nullptr;
-  if (imported_by.load(std::memory_order_acquire) ==
-      abi::interpreter_of(abi::current_state())) [[likely]] {
+  if (imported_by.load(std::memory_order_acquire) == abi::interpreter_of(abi::current_state()))
+      [[likely]] {
     datetime = table.load(std::memory_order_relaxed);
   } else {
     const ErrorAside aside;
@@ -70,8 +70,8 @@ Split split(microseconds time) {
 }
 
 int seconds_of(const std::chrono::hh_mm_ss<microseconds>& time) {
-  return static_cast<int>(
-      (time.hours() + time.minutes() + time.seconds()) / std::chrono::seconds(1));
+  return static_cast<int>((time.hours() + time.minutes() + time.seconds()) /
+                          std::chrono::seconds(1));
 }
 
 Result<DateTime> make_datetime(microseconds since_epoch, PyObject* zone, int fold) {
@@ -152,14 +152,13 @@ Result<microseconds> TimeDelta::total() const {
   constexpr int64_t kPerSecond = 1'000'000;
   constexpr int64_t kSecondsPerDay = 86'400;
   // No overflow: a timedelta has less than 1e9 days.
-  const int64_t seconds = PyDateTime_DELTA_GET_DAYS(get()) * kSecondsPerDay +
-                          PyDateTime_DELTA_GET_SECONDS(get());
+  const int64_t seconds =
+      PyDateTime_DELTA_GET_DAYS(get()) * kSecondsPerDay + PyDateTime_DELTA_GET_SECONDS(get());
   int64_t total = 0;
   // Upwards from the second below, which may be out of range where the sum is not.
   const bool is_negative = seconds < 0;
   const int64_t whole = is_negative ? seconds + 1 : seconds;
-  const int64_t rest =
-      PyDateTime_DELTA_GET_MICROSECONDS(get()) - (is_negative ? kPerSecond : 0);
+  const int64_t rest = PyDateTime_DELTA_GET_MICROSECONDS(get()) - (is_negative ? kPerSecond : 0);
   if (__builtin_mul_overflow(whole, kPerSecond, &total) ||
       __builtin_add_overflow(total, rest, &total)) {
     return raise_overflow_error("timedelta too large for 64 bits of microseconds");
@@ -172,10 +171,9 @@ bool Date::check(PyObject* object) { return is_of(object, &PyDateTime_CAPI::Date
 Result<Date> Date::make(std::chrono::year_month_day day) {
   const PyDateTime_CAPI* datetime = api();
   if (datetime == nullptr) return Failed{};
-  return datetime->Date_FromDate(static_cast<int>(day.year()),
-                                 static_cast<int>(static_cast<unsigned>(day.month())),
-                                 static_cast<int>(static_cast<unsigned>(day.day())),
-                                 datetime->DateType);
+  return datetime->Date_FromDate(
+      static_cast<int>(day.year()), static_cast<int>(static_cast<unsigned>(day.month())),
+      static_cast<int>(static_cast<unsigned>(day.day())), datetime->DateType);
 }
 
 Result<Date> Date::make(std::chrono::sys_days day) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cassert>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -53,15 +54,12 @@ char* make_message(const std::string& type_name, PyObject* value) {
   const Result<> encoded = PyUnicode_AsEncodedString(text.get(), "utf-8", "backslashreplace");
   if (!encoded) return nullptr;
   const char* bytes = PyBytes_AsString(encoded.get());
-  const size_t size = std::strlen(bytes);
+  const bool is_empty = *bytes == '\0';
   constexpr size_t kColonAndEnd = 3;
-  char* message = static_cast<char*>(std::malloc(type_name.size() + kColonAndEnd + size));
+  const size_t size = type_name.size() + kColonAndEnd + std::strlen(bytes);
+  char* message = static_cast<char*>(std::malloc(size));
   if (message == nullptr) return nullptr;
-  std::memcpy(message, type_name.c_str(), type_name.size() + 1);
-  if (size != 0) {
-    std::memcpy(message + type_name.size(), ": ", 2);
-    std::memcpy(message + type_name.size() + 2, bytes, size + 1);
-  }
+  std::snprintf(message, size, "%s%s%s", type_name.c_str(), is_empty ? "" : ": ", bytes);
   return message;
 }
 

@@ -27,7 +27,7 @@ namespace tenure {
 // API's PyExc_ pointers. For parameters; borrows.
 class ErrorType {
  public:
-  ErrorType(const Object& type) : type_(type.get()) {}               // NOLINT
+  ErrorType(const Object& type) : type_(type.get()) {}                  // NOLINT
   ErrorType(PyObject* type) : type_(type) { assert(type != nullptr); }  // NOLINT
   ErrorType(std::nullptr_t) = delete;
 

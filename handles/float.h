@@ -1,14 +1,12 @@
-// Float and Complex: views of Python's numbers with fractions.
+// Float: views of Python's float.
 //
 //   Result<double> x = Float::from(object);  // of a float, an int, or what has __float__
 //
 // Not for: exact decimals or fractions; those are objects like any other.
 //
-// Thread safety: attached for everything. They never change.
+// Thread safety: attached for everything. A float never changes.
 #ifndef TENURE_HANDLES_FLOAT_H_
 #define TENURE_HANDLES_FLOAT_H_
-
-#include <complex>
 
 #include "tenure/handles/object.h"
 
@@ -44,36 +42,6 @@ class Float : public Object {
     if (value == -1.0 && internal::is_error_set()) return Failed{};
     return value;
   }
-};
-
-class Complex : public Object {
- public:
-  static constexpr const char* kName = "complex";
-  static bool check(PyObject* object) { return PyComplex_Check(object); }
-
-  // New reference, or MemoryError.
-  static Result<Complex> make(std::complex<double> value) {
-    return PyComplex_FromDoubles(value.real(), value.imag());
-  }
-
-  [[nodiscard]] std::complex<double> value() const {
-    const Py_complex value = PyComplex_AsCComplex(get());
-    return {value.real, value.imag};
-  }
-
-  // The number that a complex, a float, an int or an object with __complex__, __float__ or
-  // __index__ stands for. TypeError for all others. May run Python code.
-  static Result<std::complex<double>> from(const Object& object) {
-    const Py_complex value = PyComplex_AsCComplex(object.get());
-    if (value.real == -1.0 && internal::is_error_set()) [[unlikely]]
-      return Failed{};
-    return std::complex<double>(value.real, value.imag);
-  }
-
- protected:
-  using Object::Object;
-  Complex(const Complex&) = default;
-  Complex& operator=(const Complex&) = default;
 };
 
 }  // namespace tenure

@@ -7,6 +7,7 @@
 #include "tenure/handles/bool.h"
 #include "tenure/handles/borrowed.h"
 #include "tenure/handles/bytes.h"
+#include "tenure/handles/complex.h"
 #include "tenure/handles/dict.h"
 #include "tenure/handles/float.h"
 #include "tenure/handles/int.h"

@@ -67,6 +67,12 @@ constexpr bool keywords_are_last() {
   return well;
 }
 
+// One by one: what an initializer is made of may be put together in vector registers first.
+template <typename... Arguments>
+inline void put_arguments(PyObject** place, const Arguments&... arguments) {
+  ((*place++ = arguments.get()), ...);
+}
+
 inline PyObject* keyword_name(const Object& /*argument*/) { return nullptr; }
 inline PyObject* keyword_name(const Keyword& argument) { return argument.name(); }
 
@@ -236,7 +242,9 @@ Result<> Object::call(const Arguments&... arguments) const {
     return PyObject_CallNoArgs(get());
   } else {
     // The callee may use the place before the arguments, and then does not have to copy them.
-    PyObject* stack[] = {nullptr, arguments.get()...};
+    PyObject* stack[1 + sizeof...(Arguments)];
+    stack[0] = nullptr;
+    internal::put_arguments(stack + 1, arguments...);
     if constexpr (internal::kKeywords<Arguments...> == 0) {
       return PyObject_Vectorcall(get(), stack + 1,
                                  sizeof...(Arguments) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
@@ -250,7 +258,8 @@ Result<> Object::call(const Arguments&... arguments) const {
 template <typename... Arguments>
 Result<> Object::call_method(const Object& name, const Arguments&... arguments) const {
   static_assert((Argument<Arguments> && ...), "arguments are handles, then kw()");
-  PyObject* stack[] = {get(), arguments.get()...};
+  PyObject* stack[1 + sizeof...(Arguments)];
+  internal::put_arguments(stack, *this, arguments...);
   if constexpr (internal::kKeywords<Arguments...> == 0) {
     return PyObject_VectorcallMethod(
         name.get(), stack, (1 + sizeof...(Arguments)) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);

@@ -262,8 +262,7 @@ Failed raise_attribute_error(ErrorFormat<std::type_identity_t<Args>...> format,
   return raise<Args...>(PyExc_AttributeError, format, args...);
 }
 template <typename... Args>
-Failed raise_runtime_error(ErrorFormat<std::type_identity_t<Args>...> format,
-                           const Args&... args) {
+Failed raise_runtime_error(ErrorFormat<std::type_identity_t<Args>...> format, const Args&... args) {
   return raise<Args...>(PyExc_RuntimeError, format, args...);
 }
 template <typename... Args>

@@ -213,6 +213,8 @@ class [[nodiscard]] Lookup {
   // object a T, or 0 and null, or below zero and null, with a Python error set.
   Lookup(int status, PyObject* object) : object_(object), ok_(status >= 0) {
     assert((status > 0) == (object != nullptr));
+    // So that nobody asks for both.
+    if ((status > 0) != (object != nullptr)) __builtin_unreachable();
     assert(ok_ || internal::is_error_set());
   }
   Lookup(Failed /*error*/) : Lookup(-1, nullptr) {}  // NOLINT(google-explicit-constructor)
@@ -243,11 +245,15 @@ class [[nodiscard]] Lookup {
 
 // The value of a Result; on an error, returns from the function with the error still set. The
 // function answers a Result, a PyObject* or a status that is -1 on errors.
-#define TENURE_TRY(expression)                            \
-  __extension__({                                         \
-    auto tenure_result = (expression);                    \
-    if (!tenure_result) [[unlikely]] return ::tenure::Failed{}; \
-    std::move(tenure_result).take();                      \
+#define TENURE_TRY(expression) TENURE_TRY_AS(expression, TENURE_TRY_NAME(__COUNTER__))
+// A name of its own for each, so that one may stand in another.
+#define TENURE_TRY_NAME(number) TENURE_TRY_JOIN(tenure_result_, number)
+#define TENURE_TRY_JOIN(a, b) a##b
+#define TENURE_TRY_AS(expression, result)                \
+  __extension__({                                        \
+    auto result = (expression);                          \
+    if (!result) [[unlikely]] return ::tenure::Failed{}; \
+    std::move(result).take();                            \
   })
 
 #include "tenure/handles/object.h"

@@ -1,11 +1,11 @@
 #include "tenure/handles/traceback.h"
 
+#include <frameobject.h>
+
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <new>
-
-#include <frameobject.h>
 
 #include "tenure/handles/exception.h"
 
@@ -25,9 +25,8 @@ PyObject* make_frame(const std::source_location& place) {
       PyCode_NewEmpty(place.file_name(), name.c_str(), static_cast<int>(place.line())));
   const Result<> globals = code ? PyDict_New() : nullptr;
   if (!globals) return nullptr;
-  return reinterpret_cast<PyObject*>(PyFrame_New(PyThreadState_Get(),
-                                                 reinterpret_cast<PyCodeObject*>(code.get()),
-                                                 globals.get(), nullptr));
+  return reinterpret_cast<PyObject*>(PyFrame_New(
+      PyThreadState_Get(), reinterpret_cast<PyCodeObject*>(code.get()), globals.get(), nullptr));
 }
 
 }  // namespace

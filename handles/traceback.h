@@ -29,8 +29,7 @@ namespace tenure {
 
 // Adds a place to the traceback of the error that is set; a line that cannot be made, for want of
 // memory, is left out. The file is named as the compiler was told. Requires: an error is set.
-[[gnu::cold]] Failed add_traceback(
-    std::source_location place = std::source_location::current());
+[[gnu::cold]] Failed add_traceback(std::source_location place = std::source_location::current());
 
 namespace internal {
 // "Result<> tenure::find(const Str&) [with ...]" is find to whoever reads a traceback.
@@ -40,11 +39,12 @@ std::string short_function_name(std::string_view signature);
 }  // namespace tenure
 
 // TENURE_TRY, and on an error a line of the traceback.
-#define TENURE_TRY_TRACED(expression)                                   \
-  __extension__({                                                       \
-    auto tenure_result = (expression);                                  \
-    if (!tenure_result) [[unlikely]] return ::tenure::add_traceback();  \
-    std::move(tenure_result).take();                                    \
+#define TENURE_TRY_TRACED(expression)   \
+  __extension__({                       \
+    auto tenure_result = (expression);  \
+    if (!tenure_result) [[unlikely]]    \
+      return ::tenure::add_traceback(); \
+    std::move(tenure_result).take();    \
   })
 
 #endif  // TENURE_HANDLES_TRACEBACK_H_

@@ -15,6 +15,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "tenure/handles/error.h"
 #include "tenure/core/attach.h"
 
 namespace tenure {
@@ -35,6 +36,9 @@ void set_message(PyObject* type, const char* text) {
   if (message) PyErr_SetObject(type, message.get());
 }
 
+// Requires: an error is set.
+Owned<Exception> take_set_error() { return Owned<Exception>::steal(PyErr_GetRaisedException()); }
+
 // The errno that a code stands for, or 0.
 int errno_of(const std::error_code& code) {
   const std::error_condition condition = code.default_error_condition();
@@ -51,8 +55,7 @@ void set_os_error(const std::system_error& error) {
   }
   const Result<> message = decode(error.what());
   if (!message) return;
-  const Result<> exception =
-      PyObject_CallFunction(PyExc_OSError, "iO", number, message.get());
+  const Result<> exception = PyObject_CallFunction(PyExc_OSError, "iO", number, message.get());
   if (exception) PyErr_SetObject(PyExc_OSError, exception.get());
 }
 
@@ -175,11 +178,11 @@ void set_error_of_current(int depth) {
     PyErr_SetString(PyExc_SystemError, "a C++ exception was translated into no Python error");
   }
   if (!nested || depth == kMostNested) return;
-  std::optional<Owned<Exception>> outer = take_error();
+  Owned<Exception> outer = take_set_error();
   set_error_of(nested, depth + 1);
-  std::optional<Owned<Exception>> cause = take_error();
-  set_error(std::move(*outer));
-  chain_error(std::move(*cause));
+  Owned<Exception> cause = take_set_error();
+  set_error(std::move(outer));
+  chain_error(std::move(cause));
 }
 
 }  // namespace
@@ -213,9 +216,9 @@ Failed translate_current_exception() noexcept {
     PyErr_NoMemory();
   }
   if (before) {
-    std::optional<Owned<Exception>> error = take_error();
-    if (!error->context()) error->set_context(std::move(*before));
-    set_error(std::move(*error));
+    Owned<Exception> error = take_set_error();
+    if (!error.context()) error.set_context(std::move(*before));
+    set_error(std::move(error));
   }
   return {};
 }

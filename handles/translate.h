@@ -14,9 +14,8 @@
 //   std::invalid_argument, domain_, length_, range_error   ValueError
 //   std::overflow_error                               OverflowError
 //   std::filesystem::filesystem_error                 OSError with errno and the names of the files
-//   std::system_error that stands for an errno        OSError with errno: FileNotFoundError and so on
-//   any other std::exception                          RuntimeError
-//   anything else                                     RuntimeError
+//   std::system_error that stands for an errno        OSError with errno: FileNotFoundError and so
+//   on any other std::exception                          RuntimeError anything else RuntimeError
 //
 // Messages are what() says, bytes that are not UTF-8 as \xNN. What std::throw_with_nested() nested
 // becomes the __cause__.
@@ -40,7 +39,7 @@
 #ifndef TENURE_HANDLES_TRANSLATE_H_
 #define TENURE_HANDLES_TRANSLATE_H_
 
-#include "tenure/handles/error.h"
+#include "tenure/handles/result.h"
 
 namespace tenure {
 
@@ -48,8 +47,8 @@ namespace tenure {
 // becomes its context. Never fails: what goes wrong meanwhile is the error then. Requires: inside a
 // catch block; attached.
 //
-// A thread that 3.13 ends when the interpreter does, unwinding its stack as pthread_exit() does, may
-// not return to Python: it stays in here, as later versions let it hang by themselves.
+// A thread that 3.13 ends when the interpreter does, unwinding its stack as pthread_exit() does,
+// may not return to Python: it stays in here, as later versions let it hang by themselves.
 [[gnu::cold]] Failed translate_current_exception() noexcept;
 
 namespace internal {

@@ -137,7 +137,9 @@ template <typename... Arguments>
 Result<> Object::call_named(const Tuple& names, const Arguments&... arguments) const {
   static_assert((View<Arguments> && ...), "the names are in the tuple");
   assert(static_cast<size_t>(names.size()) <= sizeof...(Arguments));
-  PyObject* stack[] = {nullptr, arguments.get()...};
+  PyObject* stack[1 + sizeof...(Arguments)];
+  stack[0] = nullptr;
+  internal::put_arguments(stack + 1, arguments...);
   return PyObject_Vectorcall(
       get(), stack + 1,
       (sizeof...(Arguments) - static_cast<size_t>(names.size())) | PY_VECTORCALL_ARGUMENTS_OFFSET,

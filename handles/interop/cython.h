@@ -52,8 +52,8 @@ Result<Borrowed<T>> argument(PyObject* object) {
   return Borrowed<T>(object);
 }
 
-// What `object` is as an answer: a new reference. Each gives away what it is given; a Result with an
-// error is null.
+// What `object` is as an answer: a new reference. Each gives away what it is given; a Result with
+// an error is null.
 template <View T>
 PyObject* answer(Owned<T>&& owner) {
   return std::move(owner).release();

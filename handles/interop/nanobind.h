@@ -9,9 +9,9 @@
 //   Result<Str> first_name(const Object& person, Borrowed<Str> separator);
 //   module.def("first_name", &first_name);
 //
-// Call translate_errors_for_nanobind() where the module is initialised, or PythonErrors that are
-// thrown become RuntimeErrors. None is an object like others here, but nanobind keeps it from
-// functions unless their nanobind::arg("name").none() says that they take it.
+// Call translate_errors_for_nanobind() where the module is initialised, or what the one library
+// throws is a RuntimeError to the other. None is an object like others here, but nanobind keeps it
+// from functions unless their nanobind::arg("name").none() says that they take it.
 //
 // Not for: conversions; a Borrowed<Float> takes a float, not what can be made one.
 //
@@ -31,6 +31,7 @@
 #include "tenure/handles/error.h"
 #include "tenure/handles/interop/type_name.h"
 #include "tenure/handles/object.h"
+#include "tenure/handles/translate.h"
 
 namespace tenure {
 
@@ -71,8 +72,35 @@ Borrowed<T> from_nanobind(nanobind::handle object) {
   return Borrowed<T>(object.ptr());
 }
 
-// PythonErrors that leave functions of nanobind's domain are set as they were raised. Call it once,
-// where the module is initialised.
+namespace internal {
+// The Python type of what nanobind throws in its stead.
+inline PyObject* type_of_nanobind(nanobind::exception_type type) {
+  switch (type) {
+    case nanobind::exception_type::stop_iteration:
+      return PyExc_StopIteration;
+    case nanobind::exception_type::index_error:
+      return PyExc_IndexError;
+    case nanobind::exception_type::key_error:
+      return PyExc_KeyError;
+    case nanobind::exception_type::value_error:
+      return PyExc_ValueError;
+    case nanobind::exception_type::type_error:
+      return PyExc_TypeError;
+    case nanobind::exception_type::buffer_error:
+      return PyExc_BufferError;
+    case nanobind::exception_type::import_error:
+      return PyExc_ImportError;
+    case nanobind::exception_type::attribute_error:
+      return PyExc_AttributeError;
+    default:
+      return PyExc_RuntimeError;
+  }
+}
+}  // namespace internal
+
+// Sets a PythonError that leaves a function of nanobind's domain as it was raised, and so does
+// translate_current_exception() with what nanobind throws. Call it once, where the module is
+// initialised.
 inline void translate_errors_for_nanobind() {
   nanobind::register_exception_translator([](const std::exception_ptr& thrown, void*) {
     try {
@@ -81,6 +109,15 @@ inline void translate_errors_for_nanobind() {
       PythonError(error).restore();
     }
   });
+  static const TranslateException<nanobind::python_error> translate_errors(
+      [](const nanobind::python_error& error) {
+        nanobind::python_error(error).restore();
+        return Failed{};
+      });
+  static const TranslateException<nanobind::builtin_exception> translate_builtins(
+      [](const nanobind::builtin_exception& error) {
+        return raise(internal::type_of_nanobind(error.type()), "%s", error.what());
+      });
 }
 
 }  // namespace tenure
@@ -132,8 +169,7 @@ struct type_caster<tenure::Owned<T>> {
   // The caller's reference stays the caller's.
   explicit operator Value() const { return tenure::Borrowed<T>(object_).new_ref(); }
 
-  static handle from_cpp(Value&& source, rv_policy /*policy*/,
-                         cleanup_list* /*cleanup*/) noexcept {
+  static handle from_cpp(Value&& source, rv_policy /*policy*/, cleanup_list* /*cleanup*/) noexcept {
     return std::move(source).release();
   }
 

@@ -9,8 +9,8 @@
 //   Result<Str> first_name(const Object& person, Borrowed<Str> separator);
 //   module.def("first_name", &first_name);
 //
-// Call translate_errors_for_pybind11() where the module is initialised, or PythonErrors that are
-// thrown become RuntimeErrors.
+// Call translate_errors_for_pybind11() where the module is initialised, or what the one library
+// throws is a RuntimeError to the other.
 //
 // Not for: conversions; a Borrowed<Float> takes a float, not what can be made one.
 //
@@ -29,6 +29,7 @@
 #include "tenure/handles/error.h"
 #include "tenure/handles/interop/type_name.h"
 #include "tenure/handles/object.h"
+#include "tenure/handles/translate.h"
 
 namespace tenure {
 
@@ -69,8 +70,9 @@ Borrowed<T> from_pybind11(pybind11::handle object) {
   return Borrowed<T>(object.ptr());
 }
 
-// PythonErrors that leave functions of this module are set as they were raised. Call it once, where
-// the module is initialised.
+// Sets a PythonError that leaves a function of this module as it was raised, and so does
+// translate_current_exception() with what pybind11 throws. Call it once, where the module is
+// initialised.
 inline void translate_errors_for_pybind11() {
   pybind11::register_local_exception_translator([](std::exception_ptr thrown) {
     try {
@@ -79,6 +81,16 @@ inline void translate_errors_for_pybind11() {
       PythonError(error).restore();
     }
   });
+  static const TranslateException<pybind11::error_already_set> translate_errors(
+      [](const pybind11::error_already_set& error) {
+        pybind11::error_already_set(error).restore();
+        return Failed{};
+      });
+  static const TranslateException<pybind11::builtin_exception> translate_builtins(
+      [](const pybind11::builtin_exception& error) {
+        error.set_error();
+        return Failed{};
+      });
 }
 
 }  // namespace tenure
@@ -123,8 +135,7 @@ class type_caster<tenure::Owned<T>> {
   // The caller's reference stays the caller's.
   operator tenure::Owned<T>() const { return tenure::Borrowed<T>(object_).new_ref(); }
 
-  static handle cast(tenure::Owned<T>&& source, return_value_policy /*policy*/,
-                     handle /*parent*/) {
+  static handle cast(tenure::Owned<T>&& source, return_value_policy /*policy*/, handle /*parent*/) {
     return std::move(source).release();
   }
 

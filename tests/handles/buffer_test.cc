@@ -30,7 +30,8 @@ using internal::parse_element;
 template <typename T, int kDimensions = 1>
 using Contiguous = Buffer<T, kDimensions, Layout::kContiguous>;
 
-static_assert(!std::is_copy_constructible_v<Buffer<int>> && !std::is_copy_assignable_v<Buffer<int>>);
+static_assert(!std::is_copy_constructible_v<Buffer<int>> &&
+              !std::is_copy_assignable_v<Buffer<int>>);
 static_assert(std::is_nothrow_move_constructible_v<Buffer<int>>);
 static_assert(std::is_nothrow_move_assignable_v<Buffer<int>>);
 static_assert(!std::is_default_constructible_v<Buffer<int>>);

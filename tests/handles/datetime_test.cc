@@ -24,8 +24,7 @@ constexpr microseconds kTime = 13h + 37min + 59s + 123456us;
 
 Strong evaluate(const std::string& expression) {
   const Strong globals = testing::run("from datetime import *\n");
-  PyObject* value =
-      PyRun_String(expression.c_str(), Py_eval_input, globals.get(), globals.get());
+  PyObject* value = PyRun_String(expression.c_str(), Py_eval_input, globals.get(), globals.get());
   EXPECT_NE(value, nullptr) << expression;
   return value;
 }
@@ -83,8 +82,8 @@ TEST(TimeDelta, IsMadeAndRead) {
             "datetime.timedelta(days=1, seconds=3600, microseconds=1)");
   EXPECT_EQ(repr(TimeDelta::make(-1us)),
             "datetime.timedelta(days=-1, seconds=86399, microseconds=999999)");
-  for (const microseconds time : {0us, 1us, -1us, kTime, -kTime, microseconds(1s), microseconds(-1s),
-                                  microseconds::max(), microseconds::min()}) {
+  for (const microseconds time : {0us, 1us, -1us, kTime, -kTime, microseconds(1s),
+                                  microseconds(-1s), microseconds::max(), microseconds::min()}) {
     const Owned<TimeDelta> delta = TimeDelta::make(time).value_or_throw();
     const Result<microseconds> back = delta.total();
     ASSERT_TRUE(back) << time.count();
@@ -93,9 +92,8 @@ TEST(TimeDelta, IsMadeAndRead) {
 }
 
 TEST(TimeDelta, GoesFurtherThan64Bits) {
-  for (const char* expression :
-       {"timedelta.max", "timedelta.min", "timedelta(microseconds=2**63)",
-        "timedelta(microseconds=-2**63 - 1)"}) {
+  for (const char* expression : {"timedelta.max", "timedelta.min", "timedelta(microseconds=2**63)",
+                                 "timedelta(microseconds=-2**63 - 1)"}) {
     EXPECT_FALSE(view<TimeDelta>(expression).total()) << expression;
     EXPECT_EQ(testing::take_error(), "OverflowError");
   }
@@ -121,8 +119,7 @@ TEST(Time, IsMadeAndRead) {
 
 TEST(TimeZone, IsMade) {
   EXPECT_EQ(repr(TimeZone::utc()), "datetime.timezone.utc");
-  EXPECT_EQ(repr(TimeZone::make(90min)),
-            "datetime.timezone(datetime.timedelta(seconds=5400))");
+  EXPECT_EQ(repr(TimeZone::make(90min)), "datetime.timezone(datetime.timedelta(seconds=5400))");
   const Owned<> name = Owned<>::steal(PyUnicode_FromString("CET"));
   EXPECT_EQ(repr(TimeZone::make(1h, name)),
             "datetime.timezone(datetime.timedelta(seconds=3600), 'CET')");
@@ -167,9 +164,10 @@ TEST(DateTime, AsksItsTimeZone) {
 
 TEST(DateTime, PassesOnWhatTimeZonesRaise) {
   const auto with_zone = [](const std::string& answer) {
-    return view<DateTime>("datetime(2024, 1, 1, tzinfo=type('Zone', (tzinfo,), "
-                          "{'utcoffset': lambda self, when: " +
-                          answer + "})())");
+    return view<DateTime>(
+        "datetime(2024, 1, 1, tzinfo=type('Zone', (tzinfo,), "
+        "{'utcoffset': lambda self, when: " +
+        answer + "})())");
   };
   EXPECT_FALSE(with_zone("1 / 0").sys_time());
   EXPECT_EQ(testing::take_error(), "ZeroDivisionError");
@@ -186,12 +184,11 @@ TEST(DateTime, PassesOnWhatTimeZonesRaise) {
 }
 
 TEST(DateTime, HasPythonsYears) {
-  EXPECT_TRUE(DateTime::make(sys_time<microseconds>(sys_days(std::chrono::year(9999) / 12 / 31) +
-                                                    24h - 1us)));
-  for (const auto time :
-       {sys_time<microseconds>::max(), sys_time<microseconds>::min(),
-        sys_time<microseconds>(sys_days(std::chrono::year(10000) / 1 / 1)),
-        sys_time<microseconds>(sys_days(std::chrono::year(1) / 1 / 1) - 1us)}) {
+  EXPECT_TRUE(DateTime::make(
+      sys_time<microseconds>(sys_days(std::chrono::year(9999) / 12 / 31) + 24h - 1us)));
+  for (const auto time : {sys_time<microseconds>::max(), sys_time<microseconds>::min(),
+                          sys_time<microseconds>(sys_days(std::chrono::year(10000) / 1 / 1)),
+                          sys_time<microseconds>(sys_days(std::chrono::year(1) / 1 / 1) - 1us)}) {
     EXPECT_FALSE(DateTime::make(time));
     EXPECT_EQ(testing::take_error(), "OverflowError");
   }
@@ -205,8 +202,7 @@ TEST(DateTime, WorksInOtherInterpreters) {
   EXPECT_FALSE(Date::check(Py_None));
   EXPECT_EQ(repr(DateTime::make(sys_time<microseconds>(0us))),
             "datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)");
-  EXPECT_EQ(repr(TimeZone::make(90min)),
-            "datetime.timezone(datetime.timedelta(seconds=5400))");
+  EXPECT_EQ(repr(TimeZone::make(90min)), "datetime.timezone(datetime.timedelta(seconds=5400))");
   Py_EndInterpreter(state);
   PyThreadState_Swap(main);
   EXPECT_EQ(repr(Date::make(kDay)), "datetime.date(2024, 2, 29)");
@@ -229,8 +225,7 @@ TEST(DateTime, NeedsTheModule) {
 TEST(DateTime, LeaksNothing) {
   testing::expect_no_leak([] {
     const Owned<TimeZone> zone = TimeZone::make(2h).value_or_throw();
-    const Owned<DateTime> datetime =
-        DateTime::make(local_days(kDay) + 1h, zone).value_or_throw();
+    const Owned<DateTime> datetime = DateTime::make(local_days(kDay) + 1h, zone).value_or_throw();
     EXPECT_TRUE(datetime.sys_time());
     EXPECT_TRUE(datetime.zone());
     EXPECT_FALSE(Date::make(std::chrono::year(0) / 1 / 1));

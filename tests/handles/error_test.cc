@@ -8,6 +8,7 @@
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -38,8 +39,7 @@ std::string take_text() {
 // Evaluates to an error.
 void fail(const char* expression) {
   const Strong globals = testing::run("class Sample(Exception): pass\n");
-  const Strong nothing =
-      PyRun_String(expression, Py_eval_input, globals.get(), globals.get());
+  const Strong nothing = PyRun_String(expression, Py_eval_input, globals.get(), globals.get());
   ASSERT_FALSE(nothing);
 }
 
@@ -167,6 +167,21 @@ TEST_F(PythonErrorDetached, TellsWhatItWasAskedForBefore) {
       [&error] { EXPECT_STREQ(error.what(), "ZeroDivisionError: division by zero"); });
 }
 
+TEST_F(PythonErrorDetached, IsAskedByManyThreads) {
+  const PythonError error = caught("1 / 0");
+  on_another_thread([&error] {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([copy = error] {
+        const Attach attach(queue().gate());
+        EXPECT_TRUE(attach);
+        EXPECT_STREQ(copy.what(), "ZeroDivisionError: division by zero");
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  });
+}
+
 TEST_F(PythonErrorDetached, GoesThroughFutures) {
   std::promise<int> promise;
   try {
@@ -184,6 +199,61 @@ TEST_F(PythonErrorDetached, GoesThroughFutures) {
     }
     promise = {};
   });
+}
+
+// While it lives, this thread is attached to an interpreter of its own.
+class OtherInterpreter {
+ public:
+  OtherInterpreter() : main_(PyThreadState_Get()), state_(Py_NewInterpreter()) {}
+  ~OtherInterpreter() {
+    Py_EndInterpreter(state_);
+    PyThreadState_Swap(main_);
+  }
+  OtherInterpreter(const OtherInterpreter&) = delete;
+  OtherInterpreter& operator=(const OtherInterpreter&) = delete;
+
+ private:
+  PyThreadState* const main_;
+  PyThreadState* const state_;
+};
+
+TEST(PythonErrorOfAnotherInterpreter, OutlivesIt) {
+  std::optional<PythonError> error;
+  DecrefQueue* queue = nullptr;
+  {
+    const OtherInterpreter other;
+    error.emplace(caught("1 / 0"));
+    queue = DecrefQueue::current();
+    ASSERT_NE(queue, nullptr);
+  }
+  EXPECT_STREQ(error->what(), "ZeroDivisionError");
+  PythonError copy = *error;
+  error.reset();
+  copy = caught("{}['key']");
+  EXPECT_STREQ(copy.what(), "KeyError: 'key'");
+  EXPECT_EQ(queue->stats().leaked, 1U) << "its object is gone with it";
+}
+
+TEST(PythonErrorOfAnotherInterpreter, IsLeftToIt) {
+  const PythonError error = caught("1 / 0");
+  const OtherInterpreter other;
+  EXPECT_STREQ(error.what(), "ZeroDivisionError") << "str() is for the interpreter it is of";
+  const PythonError copy = error;
+}
+
+TEST(PythonErrorWithoutQueue, IsThrownAndRestored) {
+  const OtherInterpreter other;
+  for (int i = 0; i < 2; ++i) {
+    raise_value_error("text");
+    {
+      const testing::FailingMemory failing(0);
+      PythonError error = PythonError::take();
+      EXPECT_STREQ(error.what(), "ValueError");
+      const PythonError copy = error;
+      if (i == 0) std::move(error).restore();
+    }
+    EXPECT_EQ(testing::take_error(), i == 0 ? "ValueError" : "") << "dropped, it is leaked";
+  }
 }
 
 TEST(Errors, AreMatchedTakenAndSet) {
@@ -335,24 +405,20 @@ TEST(Raise, PassesArgumentsAsTheyAre) {
 }
 
 TEST(Raise, PassesOnWhatFormattingRaises) {
-  const Strong bad = testing::evaluate(
-      "type('Bad', (), {'__repr__': lambda self: 1 / 0})()");
+  const Strong bad = testing::evaluate("type('Bad', (), {'__repr__': lambda self: 1 / 0})()");
   raise_type_error("%R", Borrowed<>(bad.get()));
   EXPECT_EQ(testing::take_error(), "ZeroDivisionError");
 }
 
 TEST(Raise, HasTheContextThatPythonWouldGiveIt) {
-  static PyMethodDef method = {"fail",
-                               [](PyObject*, PyObject*) -> PyObject* {
-                                 return raise_value_error("second");
-                               },
-                               METH_NOARGS, nullptr};
+  static PyMethodDef method = {
+      "fail", [](PyObject*, PyObject*) -> PyObject* { return raise_value_error("second"); },
+      METH_NOARGS, nullptr};
   const Strong globals = testing::run("sys.modules['__main__'].fail = None\n");
   const Strong function = PyCFunction_New(&method, nullptr);
   PyDict_SetItemString(globals.get(), "fail", function.get());
-  const Strong nothing =
-      PyRun_String("try:\n  1 / 0\nexcept ZeroDivisionError:\n  fail()\n", Py_file_input,
-                   globals.get(), globals.get());
+  const Strong nothing = PyRun_String("try:\n  1 / 0\nexcept ZeroDivisionError:\n  fail()\n",
+                                      Py_file_input, globals.get(), globals.get());
   EXPECT_FALSE(nothing);
   const Owned<Exception> error = *take_error();
   EXPECT_TRUE(error.matches(PyExc_ValueError));

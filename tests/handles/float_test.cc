@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tenure/handles/complex.h"
 #include "tenure/tests/handles/support.h"
 
 namespace tenure {

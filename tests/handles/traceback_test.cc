@@ -24,8 +24,7 @@ std::string take_places() {
     const Strong frame = testing::attribute(traceback.get(), "tb_frame");
     const Strong code = testing::attribute(frame.get(), "f_code");
     const Strong line = testing::attribute(traceback.get(), "tb_lineno");
-    const std::string file =
-        PyUnicode_AsUTF8(testing::attribute(code.get(), "co_filename").get());
+    const std::string file = PyUnicode_AsUTF8(testing::attribute(code.get(), "co_filename").get());
     if (!places.empty()) places += ", ";
     places += file.substr(file.rfind('/') + 1) + ":" + std::to_string(PyLong_AsLong(line.get())) +
               " " + PyUnicode_AsUTF8(testing::attribute(code.get(), "co_name").get());
@@ -63,9 +62,7 @@ TEST(Traceback, GoesOnFromPython) {
 }
 
 TEST(Traceback, CostsNothingWhereNothingFails) {
-  const auto none = []() -> Result<> {
-    return TENURE_TRY_TRACED(Result<>(Py_NewRef(Py_None)));
-  };
+  const auto none = []() -> Result<> { return TENURE_TRY_TRACED(Result<>(Py_NewRef(Py_None))); };
   EXPECT_TRUE(none());
   EXPECT_FALSE(error_is_set());
 }

@@ -20,6 +20,7 @@
 #include <gtest/gtest.h>
 
 #include "tenure/core/attach.h"
+#include "tenure/handles/error.h"
 #include "tenure/tests/support/deferred.h"
 #include "tenure/tests/support/python.h"
 
@@ -91,12 +92,12 @@ TEST(Translate, GivesErrnoToTheOperatingSystemsErrors) {
   EXPECT_EQ(repr_of(missing, "errno"), std::to_string(ENOENT));
   EXPECT_EQ(text_of(missing),
             "FileNotFoundError: [Errno 2] cannot read the map: No such file or directory");
-  EXPECT_TRUE(translated(std::system_error(EACCES, std::system_category()))
-                  .matches(PyExc_PermissionError));
+  EXPECT_TRUE(
+      translated(std::system_error(EACCES, std::system_category())).matches(PyExc_PermissionError));
   EXPECT_TRUE(translated(std::system_error(make_error_code(std::errc::timed_out)))
                   .matches(PyExc_TimeoutError));
-  EXPECT_TRUE(translated(std::future_error(std::future_errc::no_state))
-                  .matches(PyExc_RuntimeError));
+  EXPECT_TRUE(
+      translated(std::future_error(std::future_errc::no_state)).matches(PyExc_RuntimeError));
   EXPECT_TRUE(translated(std::ios_base::failure("text")).matches(PyExc_RuntimeError));
 }
 
@@ -243,8 +244,8 @@ TEST(Translate, SetsSomeErrorWhateverFails) {
           if (kind == 0) throw std::runtime_error("text");
           if (kind == 1) throw std::system_error(ENOENT, std::generic_category());
           if (kind == 2) {
-            throw std::filesystem::filesystem_error(
-                "rename", "/a", "/b", make_error_code(std::errc::file_exists));
+            throw std::filesystem::filesystem_error("rename", "/a", "/b",
+                                                    make_error_code(std::errc::file_exists));
           }
           nest(3);
         } catch (...) {
@@ -279,9 +280,8 @@ TEST(Translate, LeaksNothing) {
   testing::expect_no_leak([] {
     EXPECT_EQ(text(std::runtime_error("text")), "RuntimeError: text");
     raise_value_error("set");
-    const Owned<Exception> missing =
-        translated(std::filesystem::filesystem_error(
-            "rename", "/a", "/b", make_error_code(std::errc::file_exists)));
+    const Owned<Exception> missing = translated(std::filesystem::filesystem_error(
+        "rename", "/a", "/b", make_error_code(std::errc::file_exists)));
     EXPECT_TRUE(missing.context());
     try {
       nest(3);

@@ -12,7 +12,8 @@ namespace {
 
 // Something that weak references can be made to.
 Owned<> new_target() {
-  return Owned<>::steal(testing::evaluate("type('Sample', (), {'__module__': 'tests'})()").release());
+  return Owned<>::steal(
+      testing::evaluate("type('Sample', (), {'__module__': 'tests'})()").release());
 }
 
 TEST(WeakRef, FindsTheTargetWhileItLives) {
@@ -42,8 +43,7 @@ TEST(WeakRef, CallsBack) {
   const Owned<> calls = Owned<>::steal(PyList_New(0));
   const Owned<> append = Owned<>::steal(PyObject_GetAttrString(calls.get(), "append"));
   Strong target = new_target().release();
-  const Owned<WeakRef<>> weak =
-      WeakRef<>::make(Borrowed<>(target.get()), append).value_or_throw();
+  const Owned<WeakRef<>> weak = WeakRef<>::make(Borrowed<>(target.get()), append).value_or_throw();
   target = Strong();
   ASSERT_EQ(PyList_Size(calls.get()), 1);
   EXPECT_EQ(PyList_GetItem(calls.get(), 0), weak.get());
@@ -63,8 +63,8 @@ TEST(WeakRef, IsNoProxy) {
 }
 
 TEST(WeakRef, IsToWhatItSays) {
-  const Owned<Exception> error = Owned<Exception>::steal(
-      testing::evaluate("type('Sample', (Exception,), {})()").release());
+  const Owned<Exception> error =
+      Owned<Exception>::steal(testing::evaluate("type('Sample', (Exception,), {})()").release());
   const Owned<WeakRef<Exception>> weak = WeakRef<Exception>::make(error).value_or_throw();
   EXPECT_TRUE(weak.lock().take().is(error));
 

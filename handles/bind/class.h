@@ -42,13 +42,19 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Value<T>& value = instance<T>(self)->value;
     if constexpr (kStored<T> == Stored::kReference) {
       Py_VISIT(value.owner);
+      // One that others own is theirs to show.
+      if (value.owner == nullptr) {
+        const int stop = visit_references(
+            *value.object, [&](const Object& member) { return visit(member.get(), arg); });
+        if (stop != 0) return stop;
+      }
     } else if constexpr (kStored<T> == Stored::kInline) {
       const int stop = visit_references(
           value, [&](const Object& member) { return visit(member.get(), arg); });
       if (stop != 0) return stop;
     }
   }
-  if constexpr (ClassTraits<T>::kHasDict) {
+  if constexpr (has_dict<T>()) {
     if (const int stop = PyObject_VisitManagedDict(self, visit, arg)) return stop;
   }
   if constexpr (kHasBuiltinBase<T>) {
@@ -62,7 +68,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 template <typename T>
 int clear(PyObject* self) {
   unmake<T>(self);
-  if constexpr (ClassTraits<T>::kHasDict) PyObject_ClearManagedDict(self);
+  if constexpr (has_dict<T>()) PyObject_ClearManagedDict(self);
   if constexpr (kHasBuiltinBase<T>) {
     if (const inquiry base = BuiltinBase<T>::type()->tp_clear) return base(self);
   }
@@ -75,16 +81,16 @@ void dealloc(PyObject* self) {
     PyObject_GC_UnTrack(self);
     // Long chains of instances would otherwise need as deep a stack.
     Py_TRASHCAN_BEGIN(self, dealloc<T>);
-    if constexpr (ClassTraits<T>::kHasWeakrefs) PyObject_ClearWeakRefs(self);
+    if constexpr (has_weakrefs<T>()) PyObject_ClearWeakRefs(self);
     unmake<T>(self);
-    if constexpr (ClassTraits<T>::kHasDict) PyObject_ClearManagedDict(self);
+    if constexpr (has_dict<T>()) PyObject_ClearManagedDict(self);
     free_collected(self, kHasBuiltinBase<T> ? BuiltinBase<T>::type() : nullptr);
     Py_TRASHCAN_END;
   } else {
     PyTypeObject* const type = Py_TYPE(self);
     unmake<T>(self);
-    if (type->tp_dealloc == &dealloc<T>) {
-      give_memory<T>(self);
+    if (!ClassTraits<T>::kMayBeBase || type->tp_dealloc == &dealloc<T>) {
+      give_memory<T>(self, type);
     } else {
       type->tp_free(self);
     }
@@ -105,7 +111,7 @@ template <typename T, typename... A>
 struct Construct {
   using Parameters = Types<A...>;
   static void make(Value<T>* place, A... arguments) {
-    make_value<T>(place, std::forward<A>(arguments)...);
+    StorageOf<T>::make(place, std::forward<A>(arguments)...);
   }
 };
 
@@ -137,10 +143,11 @@ struct Constructor<T, Maker, Types<A...>> {
   // __init__ of what is there already.
   static NewReference remake(PyObject* self, A... arguments) {
     Value<T>* const place = &instance<T>(self)->value;
-    if (may_be_missing<T>() && !is_usable<T>(self)) {
-      Maker::make(place, std::forward<A>(arguments)...);
-      set_made<T>(self);
-    } else if constexpr (Assignable<T>) {
+    if constexpr (may_be_missing<T>()) {
+      if (!is_usable<T>(self)) return make_late(self, std::forward<A>(arguments)...);
+    }
+    if (lends_memory<T>() && is_lent(self)) return {refuse_lent(self)};
+    if constexpr (Assignable<T>) {
       struct Room {
         Room() {}   // NOLINT(modernize-use-equals-default)
         ~Room() {}  // NOLINT(modernize-use-equals-default)
@@ -149,38 +156,65 @@ struct Constructor<T, Maker, Types<A...>> {
         };
       } room;
       Maker::make(&room.value, std::forward<A>(arguments)...);
+      const bool is_there = bind::is_there<T>(room.value, Py_TYPE(self));
       // What was there goes last: its destructor may run code that looks at this object.
-      std::swap(*place, room.value);
-      std::destroy_at(&room.value);
+      if (is_there) std::swap(*place, room.value);
+      destroy<T>(room.value);
+      return {is_there ? Py_NewRef(Py_None) : nullptr};
     } else {
-      PyErr_Format(PyExc_TypeError, "this '%.200s' object is initialised already",
-                   Py_TYPE(self)->tp_name);
-      return {nullptr};
+      return {refuse_init(self, Made::kYes)};
     }
-    return {Py_NewRef(Py_None)};
+  }
+
+  // What is not there yet is made in place, where another __init__() must not come meanwhile: the
+  // arguments are converted, but making may run any Python code.
+  static NewReference make_late(PyObject* self, A... arguments) {
+    Instance<T>* const here = instance<T>(self);
+    if (here->made == Made::kBeing) return {refuse_init(self, Made::kBeing)};
+    struct Making {
+      ~Making() { made = result; }
+      Made& made;
+      Made result = Made::kNo;
+    };
+    {
+      Making making{here->made};
+      making.made = Made::kBeing;
+      Maker::make(&here->value, std::forward<A>(arguments)...);
+      making.result = Made::kYes;
+    }
+    if (is_there<T>(here->value, Py_TYPE(self))) return {Py_NewRef(Py_None)};
+    unmake<T>(self);
+    return {nullptr};
   }
 };
 
-// Constructor calls by a type's vectorcall, and by tp_new and tp_init where a class in Python
-// derives from it.
+// Constructor calls by a type's vectorcall; by tp_new and tp_init for a class in Python that derives
+// from it, and for those who call __new__() and __init__() themselves.
 template <typename T, typename Maker, typename Site, typename... S>
 struct Init {
   using Parameters = typename Maker::Parameters;
   using Form = Shape<Parameters, Types<S...>>;
   using Calls = Constructor<T, Maker>;
-  using Make = Bound<&Calls::make, Site, PlainSelf, Parameters, KeptArgs<S...>, Form>;
-  using Remake = Bound<&Calls::remake, Site, PlainSelf, Parameters, KeptArgs<S...>, Form>;
+  using Make = Bound<&Calls::make, Site, PlainSelf, Form>;
+  using Remake = Bound<&Calls::remake, Site, PlainSelf, Form>;
 
   static PyObject* construct(PyObject* type, PyObject* const* arguments, size_t flagged,
                              PyObject* kwnames) {
-    return Make::by_keyword(type, arguments, PyVectorcall_NARGS(flagged), kwnames);
+    if constexpr (Make::kIsQuick) {
+      typename Make::Loaded loaders;
+      if (kwnames == nullptr && PyVectorcall_NARGS(flagged) == Py_ssize_t{Make::kCount} &&
+          Form::kPositional == Make::kCount &&
+          Make::load_quickly(loaders, arguments, typename Make::Indices{})) [[likely]] {
+        return Make::finish(type, loaders, arguments, typename Make::Indices{});
+      }
+    }
+    return construct_slowly(type, arguments, flagged, kwnames);
   }
 
-  static PyObject* tp_new(PyTypeObject* type, PyObject* tuple, PyObject* dict) {
-    if (type->tp_dealloc != &dealloc<T>) {
-      return new_derived(type);
-    }
-    return Make::from_tuple(reinterpret_cast<PyObject*>(type), tuple, dict);
+  // Apart, so that what is frequent needs no room for what is not.
+  [[gnu::noinline]] static PyObject* construct_slowly(PyObject* type, PyObject* const* arguments,
+                                                      size_t flagged, PyObject* kwnames) {
+    return Make::by_keyword(type, arguments, PyVectorcall_NARGS(flagged), kwnames);
   }
 
   static int tp_init(PyObject* self, PyObject* tuple, PyObject* dict) {
@@ -189,13 +223,15 @@ struct Init {
     return none != nullptr ? 0 : -1;
   }
 
-  // For a class made in Python, whose __init__ comes next.
-  static PyObject* new_derived(PyTypeObject* type) {
+  // __init__ comes next.
+  static PyObject* tp_new(PyTypeObject* type, PyObject* /*tuple*/, PyObject* /*dict*/) {
     if constexpr (is_collected<T>()) {
       return new_collected(type, kHasBuiltinBase<T> ? BuiltinBase<T>::type() : nullptr);
     } else {
-      PyObject* const self = type->tp_alloc(type, 0);
+      PyObject* const self = new_plain<T>(type);
       if constexpr (!may_be_missing<T>()) {
+        static_assert(std::is_nothrow_default_constructible_v<T>,
+                      "what can be without an argument and never throw need not be missing");
         if (self != nullptr) ::new (&instance<T>(self)->value) T();
       }
       return self;
@@ -227,7 +263,8 @@ PyObject* get_attribute(PyObject* self, void* /*name*/) {
   if (!is_usable<T>(self)) [[unlikely]] return refuse_self(self);
   if constexpr (std::is_member_object_pointer_v<decltype(kGet)>) {
     const T& object = object_of<T>(self);
-    return Storer<typename MemberOf<kGet>::Type>::convert(shown(object.*kGet));
+    using M = typename MemberOf<kGet>::Type;
+    return guarded<std::is_scalar_v<M>>([&] { return Storer<M>::convert(shown(object.*kGet)); });
   } else {
     using Sig = Signature<kGet>;
     return guarded<Sig::kNoexcept>([&] {
@@ -273,6 +310,7 @@ int set_attribute(PyObject* self, PyObject* value, void* name) {
 
 template <>
 struct ToPython<bind::NewReference> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = "None";
   static PyObject* convert(bind::NewReference value) { return value.object; }
 };
@@ -286,10 +324,10 @@ class ClassBuilder {
       : module_(module), is_first_(module.is_first()), is_public_(is_public) {
     if (!is_first_) return;
     bind::class_info<T>.name = name;
+    if (is_public) bind::class_info<T>.annotation = name;
     // An earlier import may have failed half-way.
     record.reset(documentation);
     bind::SharedSlots<T>::reset();
-    if (is_public) module.record().classes.push_back(&record);
     if constexpr (bind::is_collected<T>()) {
       record.add_slot(Py_tp_traverse, reinterpret_cast<void*>(&bind::traverse<T>));
       record.add_slot(Py_tp_clear, reinterpret_cast<void*>(&bind::clear<T>));
@@ -322,21 +360,21 @@ class ClassBuilder {
     static_assert(kSeesHandle || std::is_base_of_v<First, T>,
                   "a method's first parameter is the object: T&, const T& or Borrowed<>");
     using Self = std::conditional_t<kSeesHandle, bind::HandleSelf<T>, bind::ObjectSelf<T>>;
-    add<kFunction, Site, Self, true>(0, "self", name, words...);
+    add<kFunction, Site, Self>(0, "self", name, words...);
     return *this;
   }
 
   // A static method: called on the class, without an object.
   template <auto kFunction, typename Site = decltype([] {}), typename... S>
   ClassBuilder& static_def(const char* name, const S&... words) {
-    add<kFunction, Site, void, true>(METH_STATIC, nullptr, name, words...);
+    add<kFunction, Site, void>(METH_STATIC, nullptr, name, words...);
     return *this;
   }
 
   // A class method: its first parameter is the class, a Borrowed<>.
   template <auto kFunction, typename Site = decltype([] {}), typename... S>
   ClassBuilder& class_def(const char* name, const S&... words) {
-    add<kFunction, Site, bind::ClassSelf, true>(METH_CLASS, "cls", name, words...);
+    add<kFunction, Site, bind::ClassSelf>(METH_CLASS, "cls", name, words...);
     return *this;
   }
 
@@ -381,6 +419,7 @@ class ClassBuilder {
     if (is_first_) {
       bind::add_operator<T, kOp, kFunctions...>(
           [](int slot, void* function) { record.add_slot(slot, function); });
+      record.show_operator(kOp, bind::answer_of<kOp, kFunctions...>());
     }
     return *this;
   }
@@ -392,13 +431,11 @@ class ClassBuilder {
                                       typename bind::Signature<kFunction>::Parameters>;
     using Form = bind::Shape<Own, bind::Types<S...>>;
     using Function =
-        bind::Bound<kFunction, Site, bind::ObjectSelf<T>, Own, bind::KeptArgs<S...>, Form>;
-    if (!is_first_ || !module_.is_well()) return *this;
-    if (module_.check(
-            Function::prepare(bind::class_info<T>.name, "self", "__call__", words...))) {
-      record.functions.push_back(&Function::record);
-      record.add_slot(Py_tp_call, reinterpret_cast<void*>(&Function::from_tuple));
-    }
+        bind::Bound<kFunction, Site, bind::ObjectSelf<T>, Form>;
+    if (!is_first_) return *this;
+    const bind::Word list[] = {bind::word_of(words)..., {}};
+    Function::keep_defaults(words...);
+    record.add_call(module_, Function::record, &Function::from_tuple, list, sizeof...(S));
     return *this;
   }
 
@@ -422,6 +459,7 @@ class ClassBuilder {
   template <auto kFunction>
   ClassBuilder& buffer() {
     if (is_first_) {
+      bind::class_info<T>.lends_memory = true;
       record.add_slot(Py_bf_getbuffer, reinterpret_cast<void*>(&bind::Lender<T, kFunction>::get));
       record.add_slot(Py_bf_releasebuffer, reinterpret_cast<void*>(&bind::give_back));
     }
@@ -433,7 +471,7 @@ class ClassBuilder {
   template <auto kFunction>
   ClassBuilder& pickle() {
     if (is_first_) {
-      record.methods.push_back({"__reduce__", &bind::Pickler<T, kFunction>::reduce_method,
+      record.add_plain_method({"__reduce__", &bind::Pickler<T, kFunction>::reduce_method,
                                 METH_NOARGS, "__reduce__($self)\n--\n\nFor pickle."});
     }
     return *this;
@@ -450,7 +488,7 @@ class ClassBuilder {
         }
       }(),
       .builtin_base = &bind::BuiltinBase<T>::type,
-      .size = static_cast<int>(sizeof(bind::Instance<T>)),
+      .size = static_cast<int>(bind::basic_size<T>()),
       .flags = Py_TPFLAGS_DEFAULT | (ClassTraits<T>::kMayBeBase ? Py_TPFLAGS_BASETYPE : 0) |
                (ClassTraits<T>::kMayBePatched ? 0 : Py_TPFLAGS_IMMUTABLETYPE) |
                (bind::is_collected<T>() ? Py_TPFLAGS_HAVE_GC : 0) |
@@ -464,38 +502,41 @@ class ClassBuilder {
     using Base = typename ClassTraits<T>::Base;
     if constexpr (!std::is_void_v<Base>) {
       static_assert(std::is_base_of_v<Base, T>, "ClassTraits<T>::Base is a base of T");
+      static_assert(requires(Base* base) { static_cast<T*>(base); },
+                    "ClassTraits<T>::Base is a virtual or ambiguous base of T");
       static_assert(bind::kStored<T> == Stored::kInline && bind::kStored<Base> == Stored::kInline,
                     "only classes whose objects are in their instances derive from each other");
+// Neither has virtual bases, and GCC and Clang know the place; they warn all the same.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
       static_assert(offsetof(bind::Instance<T>, value) == offsetof(bind::Instance<Base>, value),
                     "set kMayBeMissing in ClassTraits of the base as T needs it");
+#pragma GCC diagnostic pop
     }
   }
 
-  template <auto kFunction, typename Site, typename Self, bool kIsMethod, typename... S>
+  template <auto kFunction, typename Site, typename Self, typename... S>
   void add(int flags, const char* self, const char* name, const S&... words) {
-    if (!is_first_ || !module_.is_well()) return;
+    if (!is_first_) return;
     using All = typename bind::Signature<kFunction>::Parameters;
     using Own = bind::ParametersAfter<Self, All>;
     using Form = bind::Shape<Own, bind::Types<S...>>;
-    using Function = bind::Bound<kFunction, Site, Self, Own, bind::KeptArgs<S...>, Form>;
-    Function::template set_convention<kIsMethod>(flags);
-    if (module_.check(Function::prepare(bind::class_info<T>.name, self, name, words...))) {
-      record.add_method(Function::record);
-    }
+    using Function = bind::Bound<kFunction, Site, Self, Form>;
+    const bind::Word list[] = {bind::word_of(words)..., {}};
+    Function::keep_defaults(words...);
+    record.add_method(module_, Function::record, self, flags, name, list, sizeof...(S));
   }
 
   template <typename Maker, typename Site, typename... S>
   ClassBuilder& set_init(const S&... words) {
-    if (!is_first_ || !module_.is_well()) return *this;
+    if (!is_first_) return *this;
     using Calls = bind::Init<T, Maker, Site, S...>;
-    if (!module_.check(Calls::Make::prepare(nullptr, "self", bind::class_info<T>.name, words...)) ||
-        !module_.check(Calls::Remake::prepare(nullptr, "self", bind::class_info<T>.name, words...))) {
-      return *this;
-    }
-    record.construct = &Calls::construct;
-    record.add_slot(Py_tp_new, reinterpret_cast<void*>(&Calls::tp_new));
-    record.add_slot(Py_tp_init, reinterpret_cast<void*>(&Calls::tp_init));
-    record.init = &Calls::Make::record;
+    const bind::Word list[] = {bind::word_of(words)..., {}};
+    Calls::Make::keep_defaults(words...);
+    Calls::Remake::keep_defaults(words...);
+    record.add_init(module_, {Calls::Make::record, Calls::Remake::record, &Calls::construct,
+                              &Calls::tp_new, &Calls::tp_init},
+                    list, sizeof...(S));
     return *this;
   }
 
@@ -504,8 +545,7 @@ class ClassBuilder {
     if (!is_first_ || !module_.is_well()) return;
     record.add_property({.name = name,
                          .doc = documentation.text,
-                         .annotation = &bind::Storer<A>::kAnnotation,
-                         .or_none = bind::kOrNone<bind::Storer<A>>,
+                         .type = &bind::passed_as<bind::Storer<A>>,
                          .is_writable = set != nullptr},
                         get, set);
   }

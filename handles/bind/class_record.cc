@@ -2,7 +2,8 @@
 
 #include <cstring>
 
-#include "tenure/handles/bind/module_record.h"
+#include "tenure/handles/bind/module.h"
+#include "tenure/handles/bind/record_parts.h"
 
 namespace tenure::bind {
 namespace {
@@ -17,7 +18,24 @@ constexpr const char* kOperators[] = {
     "__repr__",   "__str__",      "__hash__",    "__eq__",       "__ne__",       "__lt__",
     "__le__",     "__gt__",       "__ge__",      "__init__",     "__new__",      "__iadd__",
     "__isub__",   "__imul__",     "__itruediv__", "__radd__",    "__rsub__",     "__rmul__",
+    "__rtruediv__", "__rfloordiv__", "__rmod__", "__rdivmod__", "__rpow__", "__rlshift__",
+    "__rrshift__", "__rand__", "__ror__", "__rxor__", "__rmatmul__", "__ifloordiv__", "__imod__",
+    "__ipow__", "__ilshift__", "__irshift__", "__iand__", "__ior__", "__ixor__", "__imatmul__",
+    "__getattr__", "__getattribute__", "__setattr__", "__delattr__", "__get__", "__set__",
+    "__delete__", "__del__", "__await__", "__aiter__", "__anext__",
 };
+
+// The documentation, after what inspect.signature() reads: as of init(), which has a "$self" too.
+std::string with_signature(const ClassRecord& record) {
+  const std::string doc = record.doc != nullptr ? record.doc : "";
+  if (record.init == nullptr) return doc;
+  std::string call = record.init->method.ml_doc;
+  call.resize(call.find("\n--\n\n") + 5);
+  const size_t self = call.find("$self");
+  const size_t next = self + std::strlen("$self");
+  call.erase(self, call.compare(next, 2, ", ") == 0 ? next + 2 - self : next - self);
+  return call + doc;
+}
 
 PyObject* bases_of(const ClassRecord& record) {
   if (record.base_info != nullptr) {
@@ -33,80 +51,97 @@ void ClassRecord::reset(const char* documentation) {
   doc = documentation;
   construct = nullptr;
   init = nullptr;
-  methods.clear();
-  properties.clear();
-  slots.clear();
-  functions.clear();
-  shown.clear();
-  full_name.clear();
+  if (parts == nullptr) parts = new ClassParts;
+  *parts = {};
 }
 
-void ClassRecord::add_method(const FunctionRecord& record) {
-  for (const char* name : kOperators) {
-    if (std::strcmp(record.name, name) != 0) continue;
+void ClassRecord::add_plain_method(const PyMethodDef& method) { parts->methods.push_back(method); }
+
+void ClassRecord::add_method(Module& module, FunctionRecord& record, const char* self,
+                             int flags_of_it, const char* name, const Word* words,
+                             size_t count) {
+  if (!module.is_well()) return;
+  for (const char* op : kOperators) {
+    if (std::strcmp(name, op) != 0) continue;
     PyErr_Format(PyExc_SystemError,
                  "%s of class '%s' is an operator: bind it with op<>() or init(), not def()", name,
                  info->name);
+    module.check(false);
     return;
   }
-  methods.push_back(record.method);
-  functions.push_back(&record);
+  if (!module.check(record.prepare(info->name, self, flags_of_it, name, words, count))) return;
+  parts->methods.push_back(record.method);
+  parts->functions.push_back(&record);
+}
+
+void ClassRecord::add_call(Module& module, FunctionRecord& record, ternaryfunc call,
+                           const Word* words, size_t count) {
+  if (!module.is_well() ||
+      !module.check(record.prepare(info->name, "self", 0, "__call__", words, count))) {
+    return;
+  }
+  parts->functions.push_back(&record);
+  add_slot(Py_tp_call, reinterpret_cast<void*>(call));
+}
+
+void ClassRecord::add_init(Module& module, const Initialiser& how, const Word* words,
+                           size_t count) {
+  if (!module.is_well() ||
+      !module.check(how.make.prepare(nullptr, "self", 0, info->name, words, count)) ||
+      !module.check(how.remake.prepare(nullptr, "self", 0, info->name, words, count))) {
+    return;
+  }
+  construct = how.construct;
+  init = &how.make;
+  add_slot(Py_tp_new, reinterpret_cast<void*>(how.tp_new));
+  add_slot(Py_tp_init, reinterpret_cast<void*>(how.tp_init));
 }
 
 void ClassRecord::add_property(const Property& shown_as, getter get, setter set) {
-  properties.push_back({shown_as.name, get, set, shown_as.doc, const_cast<char*>(shown_as.name)});
-  shown.push_back(shown_as);
+  parts->properties.push_back(
+      {shown_as.name, get, set, shown_as.doc, const_cast<char*>(shown_as.name)});
+  parts->shown.push_back(shown_as);
 }
 
-void ClassRecord::add_slot(int slot, void* function) { slots.push_back({slot, function}); }
+void ClassRecord::show_operator(Op op, const Passed* answered) {
+  parts->operators.push_back({op, answered});
+}
+
+void ClassRecord::add_slot(int slot, void* function) { parts->slots.push_back({slot, function}); }
 
 PyObject* ClassRecord::make_type(PyObject* module) {
   const char* const module_name = PyModule_GetName(module);
   if (module_name == nullptr) return nullptr;
-  if (full_name.empty()) {
-    full_name = std::string(module_name) + "." + info->name;
-    methods.push_back({});
-    properties.push_back({});
+  // Another import may be under another name.
+  const bool is_first = parts->full_name.empty();
+  parts->full_name = std::string(module_name) + "." + info->name;
+  if (is_first) {
+    if ((flags & Py_TPFLAGS_MANAGED_DICT) != 0) {
+      parts->properties.push_back(
+          {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr});
+    }
+    parts->methods.push_back({});
+    parts->properties.push_back({});
   }
-  std::vector<PyType_Slot> all = slots;
+  std::vector<PyType_Slot> all = parts->slots;
   all.push_back({Py_tp_dealloc, reinterpret_cast<void*>(dealloc)});
-  all.push_back({Py_tp_methods, methods.data()});
-  all.push_back({Py_tp_getset, properties.data()});
-  if (doc != nullptr) all.push_back({Py_tp_doc, const_cast<char*>(doc)});
+  all.push_back({Py_tp_methods, parts->methods.data()});
+  all.push_back({Py_tp_getset, parts->properties.data()});
+  const std::string shown = with_signature(*this);
+  if (!shown.empty()) all.push_back({Py_tp_doc, const_cast<char*>(shown.c_str())});
   all.push_back({});
   unsigned int all_flags = flags;
   if (construct == nullptr) all_flags |= Py_TPFLAGS_DISALLOW_INSTANTIATION;
-  PyType_Spec spec = {full_name.c_str(), size, 0, all_flags, all.data()};
+  PyType_Spec spec = {parts->full_name.c_str(), size, 0, all_flags, all.data()};
   PyObject* const base = bases_of(*this);
   if (base == nullptr) return nullptr;
   PyObject* const type = PyType_FromModuleAndSpec(module, &spec, base);
   Py_DECREF(base);
-  if (type != nullptr) reinterpret_cast<PyTypeObject*>(type)->tp_vectorcall = construct;
+  // It would not see an __init__() that Python code puts there.
+  if (type != nullptr && (flags & Py_TPFLAGS_IMMUTABLETYPE) != 0) {
+    reinterpret_cast<PyTypeObject*>(type)->tp_vectorcall = construct;
+  }
   return type;
-}
-
-std::string ClassRecord::stub() const {
-  std::string text = std::string("class ") + info->name;
-  if (base_info != nullptr) text += std::string("(") + base_info->name + ")";
-  if (base_info == nullptr && builtin_base() != &PyBaseObject_Type) {
-    text += std::string("(") + builtin_base()->tp_name + ")";
-  }
-  text += ":\n";
-  if (doc != nullptr) text += stub_doc(doc, "    ");
-  const size_t empty = text.size();
-  for (const Property& one : shown) {
-    const std::string type = annotation_text(*one.annotation, one.or_none);
-    text += std::string("    @property\n    def ") + one.name + "(self) -> " + type + ": ...\n";
-    if (!one.is_writable) continue;
-    text += std::string("    @") + one.name + ".setter\n    def " + one.name +
-            "(self, value: " + type + ") -> None: ...\n";
-  }
-  if (init != nullptr) {
-    text += std::string("    def __init__(") + init->signature + ") -> None: ...\n";
-  }
-  for (const FunctionRecord* one : functions) text += stub_of(*one, "    ");
-  if (text.size() == empty) text += "    ...\n";
-  return text;
 }
 
 void free_collected(PyObject* self, PyTypeObject* builtin_base) {

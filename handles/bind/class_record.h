@@ -7,20 +7,34 @@
 #define TENURE_HANDLES_BIND_CLASS_RECORD_H_
 
 #include <cstddef>
-#include <string>
-#include <vector>
 
 #include "tenure/handles/bind/instance.h"
 #include "tenure/handles/bind/record.h"
 
+namespace tenure {
+enum class Op : unsigned char;
+}
+
 namespace tenure::bind {
+
+struct ClassParts;
 
 struct Property {
   const char* name;
   const char* doc;
-  const char* const* annotation;
-  bool or_none;
+  const Passed* type;
   bool is_writable;
+};
+
+class Module;
+
+// What init() makes instances with.
+struct Initialiser {
+  FunctionRecord& make;
+  FunctionRecord& remake;
+  vectorcallfunc construct;
+  newfunc tp_new;
+  initproc tp_init;
 };
 
 struct ClassRecord {
@@ -36,23 +50,24 @@ struct ClassRecord {
   const char* doc = nullptr;
   vectorcallfunc construct = nullptr;
   const FunctionRecord* init = nullptr;
-  std::vector<PyMethodDef> methods = {};
-  std::vector<PyGetSetDef> properties = {};
-  std::vector<PyType_Slot> slots = {};
-  // For stubs, in the order of the source.
-  std::vector<const FunctionRecord*> functions = {};
-  std::vector<Property> shown = {};
-  std::string full_name = {};
+  // Made by the first import, never destroyed. What is in them: record_parts.h.
+  ClassParts* parts = nullptr;
 
   void reset(const char* documentation);
-  void add_method(const FunctionRecord& record);
+  // They do nothing where the module has failed already. The words are those of def().
+  void add_method(Module& module, FunctionRecord& record, const char* self, int flags_of_it,
+                  const char* name, const Word* words, size_t count);
+  void add_call(Module& module, FunctionRecord& record, ternaryfunc call, const Word* words,
+                size_t count);
+  void add_init(Module& module, const Initialiser& how, const Word* words, size_t count);
+  void add_plain_method(const PyMethodDef& method);
   void add_property(const Property& shown_as, getter get, setter set);
   void add_slot(int slot, void* function);
+  // For the stub.
+  void show_operator(Op op, const Passed* answered);
 
   // The type for a module. Null with a Python error set.
   PyObject* make_type(PyObject* module);
-  // Its part of the stub.
-  [[nodiscard]] std::string stub() const;
 };
 
 // The last of a collected instance's life, after its C++ object's. Steals.

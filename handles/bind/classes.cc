@@ -20,6 +20,10 @@ struct Registry {
   std::mutex mutex;
   std::vector<const void*> copies;
   std::vector<Entry> entries;  // The oldest first.
+  // Of the first copy; and whether another has had one. After that no type is everybody's: a copy
+  // that has ended may still be called, while its interpreter clears up.
+  PyInterpreterState* interpreter = nullptr;
+  bool is_mixed = false;
 };
 
 Registry& registry() {
@@ -30,7 +34,7 @@ Registry& registry() {
 
 // Requires: locked.
 void choose(Registry& all) {
-  const bool is_alone = all.copies.size() == 1;
+  const bool is_alone = all.copies.size() == 1 && !all.is_mixed;
   for (const Entry& entry : all.entries) {
     // Release: partner of only_type().
     entry.slot->only.store(is_alone ? entry.type : nullptr, std::memory_order_release);
@@ -57,6 +61,9 @@ bool begin_copy(const void* copy) try {
   Registry& all = registry();
   const std::lock_guard lock(all.mutex);
   all.copies.push_back(copy);
+  PyInterpreterState* const here = PyInterpreterState_Get();
+  if (all.interpreter == nullptr) all.interpreter = here;
+  all.is_mixed = all.is_mixed || all.interpreter != here;
   choose(all);
   return true;
 } catch (const std::bad_alloc&) {

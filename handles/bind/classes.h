@@ -2,8 +2,8 @@
 //
 // A module makes its types anew in every interpreter that imports it. A ClassSlot is the C++ class;
 // while the process has one copy of the module, it holds that copy's type, and finding it is one
-// load. With more copies they are looked up under a lock: by interpreter, and among several of one
-// interpreter the newest.
+// load. With more copies, and once several interpreters have had one, they are looked up under a
+// lock: by interpreter, and among several of one interpreter the newest.
 //
 // Not for: telling whether an object is an instance. That needs no type (instance.h).
 //

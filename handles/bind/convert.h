@@ -22,6 +22,11 @@
 //     bool load(PyObject* object);
 //     // Once, after load(); what it answers may refer to this.
 //     Money get();
+//     // If no C++ exception comes out of either: less code.
+//     static constexpr bool kNeverThrows = true;
+//     // The frequent case, if it is a few instructions without a call, tried before load(), which
+//     // has to be able to come again. False says nothing.
+//     bool load_quickly(PyObject* object);
 //   };
 //   template <>
 //   struct tenure::ToPython<Money> {
@@ -41,7 +46,7 @@
 #include <utility>
 
 #include "tenure/handles/bind/parameters.h"
-#include "tenure/handles/float.h"
+#include "tenure/handles/bind/record.h"
 #include "tenure/handles/int.h"
 #include "tenure/handles/object.h"
 #include "tenure/handles/str.h"
@@ -63,22 +68,53 @@ using Loader = FromPython<std::remove_cvref_t<A>>;
 template <typename R>
 using Storer = ToPython<std::remove_cv_t<R>>;
 
-// A view's name where one is asked for: every view is an instance of its own type.
+// What stubs call a view: its name if that is one of Python's builtins or names its module.
+constexpr bool is_python_name(std::string_view name) {
+  if (name.starts_with("datetime.")) return true;
+  for (const char* one : {"str", "bytes", "bytearray", "int", "float", "complex", "bool", "tuple",
+                          "list", "dict", "set", "frozenset", "slice", "type"}) {
+    if (name == one) return true;
+  }
+  return false;
+}
 template <typename T>
-inline constexpr const char* kAnnotationOf = std::is_same_v<T, Object> ? "object" : T::kName;
+inline constexpr const char* kAnnotationOf = is_python_name(T::kName) ? T::kName : "object";
 
 // Whether None is one of the values.
 template <typename C>
 inline constexpr bool kOrNone = requires { C::kOrNone; };
 
+// Whether no C++ exception comes out of load() and get(), or convert().
+template <typename C>
+inline constexpr bool kNeverThrows = requires { C::kNeverThrows; };
+
+template <typename C>
+inline constexpr bool kLoadsQuickly = requires(C& loader) { loader.load_quickly(nullptr); };
+
+inline constexpr const char* kNoName = "";
+template <typename C>
+constexpr const char* const* expected_by() {
+  if constexpr (requires { C::kExpected; }) {
+    return &C::kExpected;
+  } else {
+    return &kNoName;
+  }
+}
+
+// Of a FromPython or a ToPython.
+template <typename C>
+inline constexpr Passed passed_as = {expected_by<C>(), &C::kAnnotation, kOrNone<C>};
+
 }  // namespace bind
 
 template <View T>
 struct FromPython<Borrowed<T>> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kExpected = T::kName;
   static constexpr const char* kAnnotation = bind::kAnnotationOf<T>;
 
-  bool load(PyObject* object) {
+  bool load(PyObject* object) { return load_quickly(object); }
+  bool load_quickly(PyObject* object) {
     given = object;
     return T::check(object);
   }
@@ -94,14 +130,23 @@ struct FromPython<Owned<T>> : FromPython<Borrowed<T>> {
 
 template <Integer I>
 struct FromPython<I> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kExpected = "int";
   static constexpr const char* kAnnotation = "int";
 
   bool load(PyObject* object) {
-    Result<I> number = Int::index<I>(Borrowed<>(object));
-    if (!number) return false;
-    value = *number;
-    return true;
+    const Result<I> number = Int::index<I>(Borrowed<>(object));
+    if (number) value = *number;
+    return bool{number};
+  }
+  // What fits into a machine word of CPython's.
+  bool load_quickly(PyObject* object) {
+    if (!PyLong_Check(object)) return false;
+    const auto* const number = reinterpret_cast<PyLongObject*>(object);
+    if (!PyUnstable_Long_IsCompact(number)) return false;
+    const Py_ssize_t compact = PyUnstable_Long_CompactValue(number);
+    value = static_cast<I>(compact);
+    return static_cast<Py_ssize_t>(value) == compact && (std::is_signed_v<I> || compact >= 0);
   }
   I get() { return value; }
 
@@ -110,13 +155,17 @@ struct FromPython<I> {
 
 template <std::floating_point F>
 struct FromPython<F> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kExpected = "float";
   static constexpr const char* kAnnotation = "float";
 
   bool load(PyObject* object) {
-    Result<double> number = Float::from(Borrowed<>(object));
-    if (!number) return false;
-    value = *number;
+    value = PyFloat_AsDouble(object);
+    return value != -1.0 || PyErr_Occurred() == nullptr;
+  }
+  bool load_quickly(PyObject* object) {
+    if (!PyFloat_CheckExact(object)) return false;
+    value = PyFloat_AS_DOUBLE(object);
     return true;
   }
   F get() { return static_cast<F>(value); }
@@ -126,10 +175,12 @@ struct FromPython<F> {
 
 template <>
 struct FromPython<bool> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kExpected = "bool";
   static constexpr const char* kAnnotation = "bool";
 
-  bool load(PyObject* object) {
+  bool load(PyObject* object) { return load_quickly(object); }
+  bool load_quickly(PyObject* object) {
     value = object == Py_True;
     return PyBool_Check(object);
   }
@@ -140,6 +191,7 @@ struct FromPython<bool> {
 
 template <>
 struct FromPython<std::string_view> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kExpected = "str";
   static constexpr const char* kAnnotation = "str";
 
@@ -176,12 +228,14 @@ struct FromPython<std::optional<T>> {
 
 template <View T>
 struct ToPython<Owned<T>> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = bind::kAnnotationOf<T>;
   static PyObject* convert(Owned<T>&& value) { return std::move(value).release(); }
 };
 
 template <View T>
 struct ToPython<Borrowed<T>> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = bind::kAnnotationOf<T>;
   static PyObject* convert(Borrowed<T> value) { return value.new_ref().release(); }
 };
@@ -194,6 +248,7 @@ struct ToPython<Result<T>> {
 
 template <>
 struct ToPython<Result<void>> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = "None";
   static PyObject* convert(Result<void> value) {
     if (!value) return nullptr;
@@ -212,24 +267,28 @@ struct ToPython<Result<T>> {
 
 template <Integer I>
 struct ToPython<I> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = "int";
   static PyObject* convert(I value) { return Int::make(value).release(); }
 };
 
 template <std::floating_point F>
 struct ToPython<F> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = "float";
   static PyObject* convert(F value) { return PyFloat_FromDouble(static_cast<double>(value)); }
 };
 
 template <>
 struct ToPython<bool> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = "bool";
   static PyObject* convert(bool value) { return value ? Py_True : Py_False; }
 };
 
 template <>
 struct ToPython<std::string_view> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = "str";
   static PyObject* convert(std::string_view value) { return Str::make(value).release(); }
 };
@@ -240,11 +299,13 @@ struct ToPython<const char*> : ToPython<std::string_view> {};
 
 template <>
 struct ToPython<void> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = "None";
 };
 
 template <>
 struct ToPython<None> {
+  static constexpr bool kNeverThrows = true;
   static constexpr const char* kAnnotation = "None";
   static PyObject* convert(None /*value*/) { Py_RETURN_NONE; }
 };
@@ -258,6 +319,12 @@ struct ToPython<std::optional<T>> {
     return ToPython<T>::convert(*std::move(value));
   }
 };
+
+// An object of a C++ value, as if a function answered it.
+template <typename T>
+Result<> to_python(T&& value) {
+  return ToPython<std::decay_t<T>>::convert(std::forward<T>(value));
+}
 
 }  // namespace tenure
 

@@ -93,6 +93,8 @@ struct Shape<Types<A...>, Types<S...>> {
   static constexpr size_t kPositional =
       kIsNamed ? Words<S...>::template args_before<KwOnly>(kCount) : kCount;
   static_assert(kPositionalOnly <= kPositional, "pos_only() comes before kw_only()");
+  static_assert(Words<S...>::defaults_are_last(kPositional),
+                "an arg() without a default follows one with a default");
   static constexpr bool kHasDefaults = (kHasDefault<S> || ... || false);
   static constexpr bool kTakesKeywords = kPositionalOnly < kCount;
   static constexpr bool kTakesAll = false;
@@ -103,11 +105,38 @@ struct Shape<Types<Arguments>, Types<S...>> {
   static constexpr size_t kCount = 0;
   static constexpr size_t kPositionalOnly = 0;
   static constexpr size_t kPositional = 0;
+  static constexpr bool kHasDefaults = false;
   static constexpr bool kTakesKeywords = true;
   static constexpr bool kTakesAll = true;
 };
 
-// Converts what the function answers.
+// Runs it where C++ exceptions may not get through; false with a Python error set if one came.
+template <bool kNoexcept, typename Call>
+[[gnu::always_inline]] inline bool guard(Call&& call) {
+#ifdef __cpp_exceptions
+  if constexpr (!kNoexcept) {
+    try {
+      call();
+      return true;
+    } catch (...) {
+      translate_current_exception();
+      return false;
+    }
+  }
+#endif
+  call();
+  return true;
+}
+
+// The same for what answers an object.
+template <bool kNoexcept, typename Call>
+[[gnu::always_inline]] inline PyObject* guarded(Call&& call) {
+  PyObject* answered = nullptr;
+  guard<kNoexcept>([&]() __attribute__((always_inline)) { answered = call(); });
+  return answered;
+}
+
+// Converts what a function answers.
 template <typename R, typename Call>
 [[gnu::always_inline]] inline PyObject* answer(Call&& call) {
   if constexpr (std::is_void_v<R>) {
@@ -118,74 +147,56 @@ template <typename R, typename Call>
   }
 }
 
-// Runs it where C++ exceptions may not get through.
-template <bool kNoexcept, typename Call>
-[[gnu::always_inline]] inline PyObject* guarded(Call&& call) {
-#ifdef __cpp_exceptions
-  if constexpr (!kNoexcept) {
-    try {
-      return call();
-    } catch (...) {
-      return translate_current_exception();
-    }
-  }
-#endif
-  return call();
+template <typename V>
+PyObject* show_default(const void* value) {
+  return ToPython<V>::convert(V(*static_cast<const V*>(value)));
 }
 
-// They are kept only if there is a default among them.
-template <typename... S>
-using KeptArgs = typename ArgsOf<
-    std::conditional_t<(kHasDefault<S> || ... || false), S, None>...>::Type;
+template <typename S>
+Word word_of(const S& word) {
+  if constexpr (std::is_same_v<S, Doc>) {
+    return {Word::Kind::kDoc, word.text, nullptr, nullptr};
+  } else if constexpr (kHasDefault<S>) {
+    return {Word::Kind::kArg, word.name, &show_default<std::remove_cv_t<decltype(word.value)>>, &word.value};
+  } else if constexpr (kIsArg<S>) {
+    return {Word::Kind::kArg, word.name, nullptr, nullptr};
+  } else {
+    return {Word::Kind::kOther, nullptr, nullptr, nullptr};
+  }
+}
 
-// One def(): `Site` is a type of its own for each place in the source, so that two of them may
-// bind the same function under different names.
-//
-// `Self` says how the first parameter is found: a type with `static bool take(PyObject*, Loaded&)`,
-// or void for none.
-template <auto kFunction, typename Site, typename Self, typename Parameters, typename Args,
-          typename Form>
-struct Bound;
+template <typename Self>
+inline constexpr bool kIsOfMethod = Self::kIsMethod;
+template <>
+inline constexpr bool kIsOfMethod<void> = false;
 
-template <auto kFunction, typename Site, typename Self, typename... A, typename... D, typename Form>
-struct Bound<kFunction, Site, Self, Types<A...>, Types<D...>, Form> {
-  using Sig = Signature<kFunction>;
-  using Return = typename Sig::Return;
-  using Indices = std::index_sequence_for<A...>;
-  static constexpr size_t kCount = Form::kCount;
-
+// The defaults of one def(), kept for its calls. A class of their own, so that functions without
+// defaults, which are most, cost nothing.
+template <typename Site, typename Args>
+struct Defaults;
+template <typename Site, typename... D>
+struct Defaults<Site, Types<D...>> {
   // Written once, by the first import.
   static inline Leaves<std::index_sequence_for<D...>, D...> args{};
-  static inline constinit Parameter parameters[sizeof...(A) + 1] = {
-      {.annotation = &Loader<A>::kAnnotation, .or_none = kOrNone<Loader<A>>}..., {}};
-  static inline constinit FunctionRecord record = {
-      .parameters = parameters,
-      .count = kCount,
-      .positional_only = Form::kPositionalOnly,
-      .positional = Form::kPositional,
-      .takes_all = Form::kTakesAll,
-      .returns_or_none = kOrNone<Storer<Return>>,
-      .returns = &Storer<Return>::kAnnotation,
-  };
+
+  template <size_t kIndex>
+  static constexpr bool has() {
+    return kHasDefault<std::remove_cvref_t<decltype(leaf<kIndex>(args))>>;
+  }
 
   // The argument itself, or the default where it was not given.
-  template <size_t kIndex, typename P, typename L>
-  [[gnu::always_inline]] static decltype(auto) value(L& loader, [[maybe_unused]] PyObject* given) {
-    if constexpr (sizeof...(D) > 0) {
-      using Word = std::remove_cvref_t<decltype(leaf<kIndex>(args))>;
-      if constexpr (kHasDefault<Word>) {
-        using Value = std::remove_cvref_t<decltype(loader.get())>;
-        return given != nullptr ? loader.get() : from_default<Value>(leaf<kIndex>(args).value);
-      } else {
-        return loader.get();
-      }
+  template <size_t kIndex, typename L>
+  [[gnu::always_inline]] static decltype(auto) value(L& loader, PyObject* given) {
+    if constexpr (has<kIndex>()) {
+      using Value = std::remove_cvref_t<decltype(loader.get())>;
+      return given != nullptr ? loader.get() : from<Value>(leaf<kIndex>(args).value);
     } else {
       return loader.get();
     }
   }
 
   template <typename Value, typename V>
-  static Value from_default(const V& word) {
+  static Value from(const V& word) {
     if constexpr (std::is_same_v<V, None>) {
       if constexpr (std::is_constructible_v<Value, std::nullptr_t> && std::is_pointer_v<Value>) {
         return nullptr;
@@ -205,39 +216,190 @@ struct Bound<kFunction, Site, Self, Types<A...>, Types<D...>, Form> {
     }
   }
 
-  template <size_t kIndex>
-  static constexpr bool has_default() {
-    if constexpr (sizeof...(D) > 0) {
-      return kHasDefault<std::remove_cvref_t<decltype(leaf<kIndex>(args))>>;
+  template <size_t kNext, typename First, typename... Rest>
+  static void keep(const First& first, const Rest&... rest) {
+    constexpr bool kIsOne = kIsArg<First>;
+    if constexpr (kIsOne) leaf<kNext>(args) = first;
+    if constexpr (sizeof...(Rest) > 0) keep<kNext + size_t{kIsOne}>(rest...);
+  }
+};
+
+// Converts the arguments of functions with these parameters, null where there is a default. False if
+// one could not be converted, with an error set. Not inlined: the frequent cases are.
+template <size_t... I, typename... L>
+[[gnu::noinline]] bool load_slowly(const FunctionRecord& record,
+                                   Leaves<std::index_sequence<I...>, L...>& loaders,
+                                   PyObject* const* given) {
+  unsigned int wrong = 0;
+  const bool is_loaded = (((given[I] == nullptr && record.has_default(I)) ||
+                           static_cast<Leaf<I, L>&>(loaders).value.load(given[I]) ||
+                           (wrong = I, false)) &&
+                          ...);
+  if (!is_loaded) wrong_argument(record, wrong, given[wrong]);
+  return is_loaded;
+}
+
+// One def(): `Site` is a type of its own for each place in the source, so that two of them may
+// bind the same function under different names.
+//
+// `Self` says how the first parameter is found: one of self.h, or void for none.
+template <auto kFunction, typename Site, typename Self, typename Form>
+struct Bound;
+
+template <auto kFunction, typename Site, typename Self, typename... A, typename... S>
+struct Bound<kFunction, Site, Self, Shape<Types<A...>, Types<S...>>> {
+  using Form = Shape<Types<A...>, Types<S...>>;
+  using Sig = Signature<kFunction>;
+  using Return = typename Sig::Return;
+  using Indices = std::index_sequence_for<A...>;
+  using Loaded = Leaves<Indices, Loader<A>...>;
+  using Kept = Defaults<Site, typename ArgsOf<S...>::Type>;
+  static constexpr size_t kCount = Form::kCount;
+
+  // Written once, by the first import.
+  static inline constinit PyObject* names[kCount + 1] = {};
+  static constexpr const Passed* passed[sizeof...(A) + 1] = {&passed_as<Loader<A>>..., nullptr};
+
+  static constexpr auto convention() {
+    if constexpr (Form::kTakesKeywords) {
+      return Convention(&by_keyword);
+    } else if constexpr (kCount == 0 && kIsOfMethod<Self>) {
+      return Convention(&no_arguments, METH_NOARGS);
+    } else if constexpr (kCount == 1 && !Form::kHasDefaults) {
+      return Convention(&one_argument, METH_O);
     } else {
-      return false;
+      return Convention(&by_position);
     }
+  }
+
+  static inline constinit FunctionRecord record = {
+      .passed = passed,
+      .names = names,
+      .answered = &passed_as<Storer<Return>>,
+      .convention = convention(),
+      .count = kCount,
+      .positional_only = Form::kPositionalOnly,
+      .positional = Form::kPositional,
+      .takes_all = Form::kTakesAll,
+  };
+
+  // Whether loading and storing can be left out of what is guarded.
+  static constexpr bool kIsQuiet =
+      (kNeverThrows<Loader<A>> && ...) &&
+      (std::is_void_v<Return> ||
+       (std::is_trivially_copyable_v<Return> && kNeverThrows<Storer<Return>>));
+  // Whether frequent arguments are converted without a call.
+  static constexpr bool kIsQuick = kIsQuiet && !Form::kTakesAll && !Form::kHasDefaults &&
+                                   (kLoadsQuickly<Loader<A>> && ...);
+
+  // All of that, or false: then nothing has happened. Requires: kIsQuick; as many as there are.
+  template <size_t... I>
+  [[gnu::always_inline]] static bool load_quickly(Loaded& loaders, PyObject* const* given,
+                                                  std::index_sequence<I...>) {
+    return (leaf<I>(loaders).load_quickly(given[I]) && ...);
   }
 
   // `given` has kCount arguments, null where a default is to be used.
   template <size_t... I>
-  [[gnu::always_inline]] static PyObject* invoke([[maybe_unused]] PyObject* self,
-                                                 [[maybe_unused]] PyObject* const* given,
-                                                 std::index_sequence<I...>) {
-    return guarded<Sig::kNoexcept>([&]() __attribute__((always_inline)) -> PyObject* {
-      Leaves<Indices, Loader<A>...> loaders;
-      PyObject* refused = nullptr;
-      const bool is_loaded =
-          ((((has_default<I>() && given[I] == nullptr) || leaf<I>(loaders).load(given[I])) ||
-            (refused = wrong_argument(record, I, given[I], Loader<A>::kExpected), false)) &&
-           ...);
-      if (!is_loaded) [[unlikely]] return refused;
-      if constexpr (std::is_void_v<Self>) {
-        return answer<Return>([&]() __attribute__((always_inline)) -> decltype(auto) {
-          return call<kFunction>(value<I, A>(leaf<I>(loaders), given[I])...);
-        });
+  [[gnu::always_inline]] static bool load(Loaded& loaders, PyObject* const* given,
+                                          std::index_sequence<I...>) {
+    if constexpr (sizeof...(I) == 0) {
+      return true;
+    } else if constexpr ((kLoadsQuickly<Loader<A>> && ...)) {
+      if constexpr (Form::kHasDefaults) {
+        if ((is_quick<I>(loaders, given[I]) && ...)) [[likely]] return true;
       } else {
-        if (!Self::is_usable(self)) [[unlikely]] return refuse_self(self);
-        return answer<Return>([&]() __attribute__((always_inline)) -> decltype(auto) {
-          return call<kFunction>(Self::get(self), value<I, A>(leaf<I>(loaders), given[I])...);
-        });
+        if (load_quickly(loaders, given, Indices{})) [[likely]] return true;
       }
-    });
+      // A copy, so that the others need not be in memory.
+      Loaded slow;
+      if (!load_slowly(record, slow, given)) return false;
+      loaders = slow;
+      return true;
+    } else {
+      return load_slowly(record, loaders, given);
+    }
+  }
+
+  template <size_t kIndex>
+  [[gnu::always_inline]] static bool is_quick(Loaded& loaders, PyObject* given) {
+    if constexpr (Kept::template has<kIndex>()) {
+      if (given == nullptr) return true;
+    }
+    return leaf<kIndex>(loaders).load_quickly(given);
+  }
+
+  template <size_t... I>
+  [[gnu::always_inline]] static decltype(auto) run([[maybe_unused]] PyObject* self,
+                                                   [[maybe_unused]] Loaded& loaders,
+                                                   [[maybe_unused]] PyObject* const* given,
+                                                   std::index_sequence<I...>) {
+    if constexpr (Form::kHasDefaults && std::is_void_v<Self>) {
+      return call<kFunction>(Kept::template value<I>(leaf<I>(loaders), given[I])...);
+    } else if constexpr (Form::kHasDefaults) {
+      return call<kFunction>(Self::get(self),
+                             Kept::template value<I>(leaf<I>(loaders), given[I])...);
+    } else if constexpr (std::is_void_v<Self>) {
+      return kFunction(leaf<I>(loaders).get()...);
+    } else if constexpr (std::is_member_function_pointer_v<decltype(kFunction)>) {
+      return (Self::get(self).*kFunction)(leaf<I>(loaders).get()...);
+    } else {
+      return kFunction(Self::get(self), leaf<I>(loaders).get()...);
+    }
+  }
+
+  [[gnu::always_inline]] static PyObject* invoke(PyObject* self, PyObject* const* given,
+                                                 Indices indices) {
+    if constexpr (kIsQuiet) {
+      return invoke_quietly(self, given, indices);
+    } else {
+      return guarded<false>([&]() __attribute__((always_inline)) -> PyObject* {
+        Loaded loaders;
+        if (!load(loaders, given, indices)) return nullptr;
+        if (!is_usable(self)) [[unlikely]] return refuse_self(self);
+        return answer<Return>([&]() __attribute__((always_inline)) -> decltype(auto) {
+          return run(self, loaders, given, indices);
+        });
+      });
+    }
+  }
+
+  // Written out, since most functions come here: lambdas take time to compile.
+  [[gnu::always_inline]] static PyObject* invoke_quietly(PyObject* self, PyObject* const* given,
+                                                         Indices indices) {
+    Loaded loaders;
+    if (!load(loaders, given, indices)) return nullptr;
+    return finish(self, loaders, given, indices);
+  }
+
+  [[gnu::always_inline]] static PyObject* finish(PyObject* self, Loaded& loaders,
+                                                 PyObject* const* given, Indices indices) {
+    if constexpr (!std::is_void_v<Self>) {
+      if (!Self::is_usable(self)) [[unlikely]] return refuse_self(self);
+    }
+#ifdef __cpp_exceptions
+    try {
+#endif
+      if constexpr (std::is_void_v<Return>) {
+        run(self, loaders, given, indices);
+        Py_RETURN_NONE;
+      } else {
+        const Return answered = run(self, loaders, given, indices);
+        return Storer<Return>::convert(answered);
+      }
+#ifdef __cpp_exceptions
+    } catch (...) {
+      return translate_current_exception();
+    }
+#endif
+  }
+
+  static bool is_usable([[maybe_unused]] PyObject* self) {
+    if constexpr (std::is_void_v<Self>) {
+      return true;
+    } else {
+      return Self::is_usable(self);
+    }
   }
 
   static PyObject* no_arguments(PyObject* self, PyObject* /*nothing*/) {
@@ -249,10 +411,20 @@ struct Bound<kFunction, Site, Self, Types<A...>, Types<D...>, Form> {
   }
 
   static PyObject* by_position(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
-    if (count == static_cast<Py_ssize_t>(kCount)) [[likely]] {
-      return invoke(self, arguments, Indices{});
+    PyObject* slots[kCount + 1];
+    if (count != static_cast<Py_ssize_t>(kCount)) [[unlikely]] {
+      arguments = arrange(record, arguments, count, nullptr, slots);
+      if (arguments == nullptr) return nullptr;
     }
-    return slowly(self, arguments, count, nullptr);
+    return invoke(self, arguments, Indices{});
+  }
+
+  // Whether these are the names of all parameters, in order.
+  template <size_t... I>
+  [[gnu::always_inline]] static bool has_all(PyObject* kwnames, std::index_sequence<I...>) {
+    if constexpr (Form::kPositionalOnly > 0) return false;
+    return PyTuple_GET_SIZE(kwnames) == static_cast<Py_ssize_t>(kCount) &&
+           ((PyTuple_GET_ITEM(kwnames, I) == names[I]) && ...);
   }
 
   static PyObject* by_keyword(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
@@ -260,31 +432,17 @@ struct Bound<kFunction, Site, Self, Types<A...>, Types<D...>, Form> {
     if constexpr (Form::kTakesAll) {
       return guarded<Sig::kNoexcept>([&] { return all(self, arguments, count, kwnames); });
     } else {
-      if (is_in_order(count, kwnames)) [[likely]] return invoke(self, arguments, Indices{});
-      return slowly(self, arguments, count, kwnames);
+      PyObject* slots[kCount + 1];
+      const bool is_in_order =
+          kwnames == nullptr
+              ? Form::kPositional == kCount && count == static_cast<Py_ssize_t>(kCount)
+              : count == 0 && has_all(kwnames, Indices{});
+      if (!is_in_order) [[unlikely]] {
+        arguments = arrange(record, arguments, count, kwnames, slots);
+        if (arguments == nullptr) return nullptr;
+      }
+      return invoke(self, arguments, Indices{});
     }
-  }
-
-  // Whether every parameter has its argument at its own place already.
-  [[gnu::always_inline]] static bool is_in_order(Py_ssize_t count, PyObject* kwnames) {
-    constexpr auto kAll = static_cast<Py_ssize_t>(kCount);
-    constexpr auto kMost = static_cast<Py_ssize_t>(Form::kPositional);
-    if (kwnames == nullptr) return count == kAll && kAll == kMost;
-    if (count + PyTuple_GET_SIZE(kwnames) != kAll || count > kMost ||
-        count < static_cast<Py_ssize_t>(Form::kPositionalOnly)) {
-      return false;
-    }
-    PyObject* const* names = &PyTuple_GET_ITEM(kwnames, 0) - count;
-    return [&]<size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
-      return ((static_cast<Py_ssize_t>(I) < count || names[I] == parameters[I].object) && ...);
-    }(Indices{});
-  }
-
-  [[gnu::noinline]] static PyObject* slowly(PyObject* self, PyObject* const* arguments,
-                                            Py_ssize_t count, PyObject* kwnames) {
-    PyObject* slots[kCount > 0 ? kCount : 1];
-    if (!gather(record, arguments, count, kwnames, slots)) return nullptr;
-    return invoke(self, slots, Indices{});
   }
 
   static PyObject* all([[maybe_unused]] PyObject* self, PyObject* const* arguments,
@@ -292,9 +450,7 @@ struct Bound<kFunction, Site, Self, Types<A...>, Types<D...>, Form> {
     const auto positional = static_cast<size_t>(count);
     const auto by_name = static_cast<size_t>(kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
     const Arguments given{{arguments, positional}, {arguments + positional, by_name}, kwnames};
-    if constexpr (!std::is_void_v<Self>) {
-      if (!Self::is_usable(self)) [[unlikely]] return refuse_self(self);
-    }
+    if (!is_usable(self)) [[unlikely]] return refuse_self(self);
     return answer<Return>([&]() __attribute__((always_inline)) -> decltype(auto) {
       if constexpr (std::is_void_v<Self>) {
         return call<kFunction>(given);
@@ -304,66 +460,16 @@ struct Bound<kFunction, Site, Self, Types<A...>, Types<D...>, Form> {
     });
   }
 
-  // As tp_call, tp_new and tp_init get their arguments.
+  // As tp_call and tp_init get their arguments.
   static PyObject* from_tuple(PyObject* self, PyObject* tuple, PyObject* dict) {
-    if constexpr (Form::kTakesAll) {
-      const FlatArguments flat(tuple, dict);
-      if (!flat) return nullptr;
-      return by_keyword(self, flat.arguments(), PyTuple_GET_SIZE(tuple), flat.names());
-    } else {
-      PyObject* slots[kCount + 1];
-      if (!gather(record, tuple, dict, slots)) return nullptr;
-      return invoke(self, slots, Indices{});
-    }
+    const FlatArguments flat(tuple, dict);
+    if (!flat) return nullptr;
+    return by_keyword(self, flat.arguments(), PyTuple_GET_SIZE(tuple), flat.names());
   }
 
-  template <size_t kNext, typename First, typename... Rest>
-  static void store(const First& first, const Rest&... rest) {
-    constexpr bool kIsOne = kIsArg<First>;
-    if constexpr (kIsOne) leaf<kNext>(args) = first;
-    if constexpr (sizeof...(Rest) > 0) store<kNext + size_t{kIsOne}>(rest...);
-  }
-
-  // Before anybody calls it; see FunctionRecord::prepare(). `words` are those of def().
-  template <typename... S>
-  static bool prepare(const char* of_class, const char* self, const char* name,
-                      const S&... words) {
-    PyObject* defaults[kCount + 1] = {};
-    const char* documentation = nullptr;
-    size_t next = 0;
-    [[maybe_unused]] const auto keep = [&]<typename W>(const W& word) {
-      if constexpr (std::is_same_v<W, Doc>) {
-        documentation = word.text;
-      } else if constexpr (kIsArg<W>) {
-        parameters[next].name = word.name;
-        if constexpr (kHasDefault<W>) {
-          parameters[next].has_default = true;
-          defaults[next] = ToPython<decltype(word.value)>::convert(word.value);
-        }
-        ++next;
-      }
-    };
-    (keep(words), ...);
-    if constexpr (sizeof...(D) > 0) store<0>(words...);
-    return record.prepare(of_class, self, name, documentation, defaults);
-  }
-
-  // Points the record's method at what is to be called. `flags` are more than the convention.
-  template <bool kIsMethod>
-  static void set_convention(int flags) {
-    const auto set = [&](auto function, int convention) {
-      record.method.ml_meth = reinterpret_cast<PyCFunction>(function);
-      record.method.ml_flags = convention | flags;
-    };
-    if constexpr (Form::kTakesKeywords) {
-      set(&by_keyword, METH_FASTCALL | METH_KEYWORDS);
-    } else if constexpr (kCount == 0 && kIsMethod) {
-      set(&no_arguments, METH_NOARGS);
-    } else if constexpr (kCount == 1 && !has_default<0>()) {
-      set(&one_argument, METH_O);
-    } else {
-      set(&by_position, METH_FASTCALL);
-    }
+  // Keeps the defaults of the words of def().
+  static void keep_defaults([[maybe_unused]] const S&... words) {
+    if constexpr (Form::kHasDefaults) Kept::template keep<0>(words...);
   }
 };
 

@@ -17,6 +17,22 @@ PyObject* refuse_self(PyObject* self) {
   return nullptr;
 }
 
+PyObject* refuse_init(PyObject* self, Made made) {
+  PyErr_Format(PyExc_TypeError, "this '%.200s' object is %s", Py_TYPE(self)->tp_name,
+               made == Made::kBeing ? "being initialised" : "initialised already");
+  return nullptr;
+}
+
+PyObject* refuse_lent(PyObject* self) {
+  PyErr_Format(PyExc_BufferError, "the memory of this '%.200s' object is lent", Py_TYPE(self)->tp_name);
+  return nullptr;
+}
+
+PyObject* refuse_nothing(PyTypeObject* type) {
+  PyErr_Format(PyExc_TypeError, "nothing was made for '%.200s'", type->tp_name);
+  return nullptr;
+}
+
 PyObject* new_collected(PyTypeObject* type, PyTypeObject* builtin_base) {
   if (builtin_base == nullptr) return type->tp_alloc(type, 0);
   PyObject* const none = PyTuple_New(0);

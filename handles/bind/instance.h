@@ -1,6 +1,6 @@
 // Instances: Python objects with a C++ object in them.
 //
-//   PyObject head | is_made (only where it may be missing) | T
+//   PyObject head | made (only where it may be missing) | T
 //
 // The C++ object is part of the Python object, at a place that is known when the program is
 // compiled; a method finds it by adding a number. Whether an object is an instance of T is told
@@ -13,23 +13,24 @@
 //     static constexpr Stored kStored = Stored::kShared;
 //   };
 //
-// `is_made` exists where a C++ object may be missing: T cannot be made of nothing, so that a
+// `made` exists where a C++ object may be missing: T cannot be made of nothing, so that a
 // subclass in Python can forget to call super().__init__(), or instances are the collector's, which
 // takes references out of cycles. Methods of such an object raise a TypeError. Where T can be made
-// of nothing, a subclass that forgets gets a T{}.
+// of nothing, a subclass that forgets gets a T{}. So does who calls __new__() alone.
 //
 // Thread safety: attached.
 #ifndef TENURE_HANDLES_BIND_INSTANCE_H_
 #define TENURE_HANDLES_BIND_INSTANCE_H_
 
 #include <cstddef>
-#include <memory>
+#include <cstring>
 #include <new>
 #include <type_traits>
 #include <utility>
 
 #include "tenure/handles/bind/classes.h"
 #include "tenure/handles/bind/convert.h"
+#include "tenure/handles/bind/free_list.h"
 #include "tenure/handles/bind/members.h"
 
 namespace tenure {
@@ -38,7 +39,7 @@ namespace tenure {
 enum class Stored : unsigned char {
   kInline,     // in the Python object; answers are copied or moved into a new one
   kReference,  // elsewhere: kept alive by an owner (Kept<T>), or the instance's own
-  kShared,     // elsewhere: held by a std::shared_ptr together with C++ code
+  kShared,     // elsewhere: held by a std::shared_ptr together with C++ code (bind/shared.h)
 };
 
 template <typename T>
@@ -56,7 +57,8 @@ struct DefaultTraits {
   // Whether Python code may derive from the class, and change it.
   static constexpr bool kMayBeBase = true;
   static constexpr bool kMayBePatched = false;
-  // Of how many dropped instances each thread keeps the memory; 0 where the collector sees them.
+  // Of how many dropped instances the memory is kept (free_list.h). Without effect where the
+  // collector sees them.
   static constexpr size_t kFreeList = 0;
 };
 
@@ -93,17 +95,33 @@ template <typename T, Stored kStored>
 struct Storage {
   using Type = T;
   static T& get(T& value) { return value; }
+
+  // T(arguments...), or T{arguments...} where it has no such constructor.
+  template <typename... A>
+  [[gnu::always_inline]] static void make(T* place, A&&... arguments) {
+    if constexpr (std::is_constructible_v<T, A...>) {
+      ::new (place) T(std::forward<A>(arguments)...);
+    } else {
+      ::new (place) T{std::forward<A>(arguments)...};
+    }
+  }
 };
 template <typename T>
 struct Storage<T, Stored::kReference> {
   using Type = ByReference<T>;
   static T& get(ByReference<T>& value) { return *value.object; }
+
+  template <typename... A>
+  static void make(ByReference<T>* place, A&&... arguments) {
+    ::new (place) ByReference<T>{new T(std::forward<A>(arguments)...), nullptr};
+  }
+};
+template <typename T, typename = void>
+struct SharedStorage {
+  static_assert(sizeof(T) == 0, "include tenure/handles/bind/shared.h for Stored::kShared");
 };
 template <typename T>
-struct Storage<T, Stored::kShared> {
-  using Type = std::shared_ptr<T>;
-  static T& get(std::shared_ptr<T>& value) { return *value; }
-};
+struct Storage<T, Stored::kShared> : SharedStorage<T> {};
 
 template <typename T>
 inline constexpr Stored kStored = ClassTraits<T>::kStored;
@@ -127,6 +145,24 @@ constexpr bool is_collected() {
   }
 }
 
+// What instances have from their own class or from a base.
+template <typename T>
+constexpr bool has_dict() {
+  if constexpr (std::is_void_v<T>) {
+    return false;
+  } else {
+    return ClassTraits<T>::kHasDict || has_dict<typename ClassTraits<T>::Base>();
+  }
+}
+template <typename T>
+constexpr bool has_weakrefs() {
+  if constexpr (std::is_void_v<T>) {
+    return false;
+  } else {
+    return ClassTraits<T>::kHasWeakrefs || has_weakrefs<typename ClassTraits<T>::Base>();
+  }
+}
+
 template <typename T>
 constexpr bool may_be_missing() {
   if constexpr (std::is_void_v<T>) {
@@ -136,6 +172,9 @@ constexpr bool may_be_missing() {
            may_be_missing<typename ClassTraits<T>::Base>();
   }
 }
+
+// Whether the C++ object is there. Zero, which the collector's memory begins as, is none.
+enum class Made : unsigned char { kNo, kBeing, kYes };
 
 template <typename Head, typename Value, bool kFlag>
 struct Layout {
@@ -147,7 +186,7 @@ struct Layout {
 template <typename Head, typename Value>
 struct Layout<Head, Value, true> {
   Head head;
-  bool is_made;
+  Made made;
   union {
     Value value;
   };
@@ -158,6 +197,22 @@ using Value = typename Storage<T, kStored<T>>::Type;
 template <typename T>
 using Instance = Layout<typename BuiltinBase<T>::Type, Value<T>, may_be_missing<T>()>;
 
+static_assert(alignof(std::max_align_t) <= 16);
+
+// What CPython is told. A class that adds nothing to its base is larger all the same: Python would
+// let objects of one become the other's, and derive from two of them at once.
+template <typename T>
+constexpr size_t basic_size() {
+  static_assert(alignof(Value<T>) <= alignof(std::max_align_t),
+                "instances have no memory so aligned: keep the object elsewhere, with kShared");
+  using Base = typename ClassTraits<T>::Base;
+  size_t size = sizeof(Instance<T>);
+  if constexpr (!std::is_void_v<Base>) {
+    if (size <= basic_size<Base>()) size = basic_size<Base>() + sizeof(void*);
+  }
+  return size;
+}
+
 template <typename T>
 Instance<T>* instance(PyObject* self) {
   return reinterpret_cast<Instance<T>*>(self);
@@ -166,7 +221,7 @@ Instance<T>* instance(PyObject* self) {
 template <typename T>
 bool is_usable(PyObject* self) {
   if constexpr (may_be_missing<T>()) {
-    return instance<T>(self)->is_made;
+    return instance<T>(self)->made == Made::kYes;
   } else {
     return true;
   }
@@ -178,36 +233,48 @@ T& object_of(PyObject* self) {
   return Storage<T, kStored<T>>::get(instance<T>(self)->value);
 }
 
+// What is stored for a T goes.
+template <typename T>
+void destroy(Value<T>& value) {
+  if constexpr (kStored<T> == Stored::kReference) {
+    if (value.owner == nullptr) {
+      delete value.object;
+    } else {
+      Py_DECREF(value.owner);
+    }
+  } else {
+    std::destroy_at(&value);
+  }
+}
+
 // Destroys the C++ object if there is one. What it holds goes after the instance is seen to be
 // without it, because destructors may run Python code that comes back here.
 template <typename T>
 void unmake(PyObject* self) {
-  Instance<T>* const made = instance<T>(self);
+  Instance<T>* const here = instance<T>(self);
   if constexpr (may_be_missing<T>()) {
-    if (!std::exchange(made->is_made, false)) return;
+    if (std::exchange(here->made, Made::kNo) != Made::kYes) return;
   }
-  if constexpr (kStored<T> == Stored::kReference) {
-    if (made->value.owner == nullptr) {
-      delete made->value.object;
-    } else {
-      Py_DECREF(made->value.owner);
-    }
-  } else {
-    std::destroy_at(&made->value);
-  }
+  destroy<T>(here->value);
 }
 
 // Says that the C++ object is there.
 template <typename T>
 void set_made([[maybe_unused]] PyObject* self) {
-  if constexpr (may_be_missing<T>()) instance<T>(self)->is_made = true;
+  if constexpr (may_be_missing<T>()) instance<T>(self)->made = Made::kYes;
 }
+
+inline constexpr const char kUnbound[] = "an instance of a C++ class that no module binds";
 
 // What is known of a class when it runs.
 struct ClassInfo {
   ClassSlot slot;
   // Its name in Python, for error messages and stubs; until it is bound there is none.
-  const char* name = "an instance of a C++ class that no module binds";
+  const char* name = kUnbound;
+  // What stubs call it.
+  const char* annotation = "object";
+  // Whether others may hold its memory, which has to stay then.
+  bool lends_memory = false;
 };
 
 // Hidden: other shared objects have classes of their own.
@@ -216,15 +283,61 @@ template <typename T>
 
 // Sets the TypeError for an object whose C++ half is not there. Answers null.
 PyObject* refuse_self(PyObject* self);
+// The same for __init__() of one that is being made by another, or cannot be made anew.
+PyObject* refuse_init(PyObject* self, Made made);
+PyObject* refuse_lent(PyObject* self);
+// The same for a factory that answered a null pointer.
+PyObject* refuse_nothing(PyTypeObject* type);
 
-// Memory for instances of exactly T that the collector does not see; null if there is none.
+// Whether somebody holds the memory of that object (protocols.h).
+bool is_lent(PyObject* self);
+
+// Whether instances lend their memory.
 template <typename T>
-void* take_memory() {
-  return PyObject_Malloc(sizeof(Instance<T>));
+bool lends_memory() {
+  if constexpr (std::is_void_v<T>) {
+    return false;
+  } else {
+    return class_info<T>.lends_memory || lends_memory<typename ClassTraits<T>::Base>();
+  }
+}
+
+// What was made for a T, which a shared pointer may not be. False with a TypeError set.
+template <typename T>
+bool is_there([[maybe_unused]] const Value<T>& value, [[maybe_unused]] PyTypeObject* type) {
+  if constexpr (kStored<T> == Stored::kShared) return value || refuse_nothing(type) != nullptr;
+  return true;
+}
+
+template <typename T>
+inline constexpr size_t kFreeList = kHasFreeLists ? ClassTraits<T>::kFreeList : 0;
+template <typename T>
+[[gnu::visibility("hidden")]] inline constinit FreeList free_list{};
+
+// Memory for instances of exactly T that the collector does not see; null if there is none. `type`
+// is T's in this interpreter.
+template <typename T>
+[[gnu::always_inline]] inline void* take_memory([[maybe_unused]] PyTypeObject* type) {
+  if constexpr (kFreeList<T> > 0) {
+    if (class_info<T>.slot.only_type() == type) [[likely]] {
+      if (void* const memory = free_list<T>.take()) return memory;
+    }
+    return PyMem_RawMalloc(sizeof(Instance<T>));
+  } else {
+    return PyObject_Malloc(sizeof(Instance<T>));
+  }
 }
 template <typename T>
-void give_memory(void* memory) {
-  PyObject_Free(memory);
+[[gnu::always_inline]] inline void give_memory(void* memory, [[maybe_unused]] PyTypeObject* type) {
+  if constexpr (kFreeList<T> > 0) {
+    if (class_info<T>.slot.only_type() == type &&
+        free_list<T>.give(memory, ClassTraits<T>::kFreeList)) {
+      return;
+    }
+    PyMem_RawFree(memory);
+  } else {
+    PyObject_Free(memory);
+  }
 }
 
 // In class.h, which knows all that an instance consists of.
@@ -238,6 +351,9 @@ template <typename T>
 bool is_instance(PyObject* object) {
   PyTypeObject* const type = Py_TYPE(object);
   if (type->tp_dealloc == &dealloc<T>) [[likely]] return true;
+  // Of a class in Python that derives from it.
+  PyTypeObject* const base = type->tp_base;
+  if (base != nullptr && base->tp_dealloc == &dealloc<T>) return true;
   return has_base_with(type, &dealloc<T>);
 }
 
@@ -256,39 +372,42 @@ template <typename T, typename Make>
     Owned<> owner = Owned<>::steal(self);
     make(&instance<T>(self)->value);
     set_made<T>(self);
+    if (!is_there<T>(instance<T>(self)->value, type)) return nullptr;
     return std::move(owner).release();
   } else {
-    void* const memory = take_memory<T>();
+    void* const memory = take_memory<T>(type);
     if (memory == nullptr) [[unlikely]] return PyErr_NoMemory();
     auto* const room = static_cast<Instance<T>*>(memory);
     struct Guard {
       ~Guard() {
-        if (memory != nullptr) give_memory<T>(memory);
+        if (memory != nullptr) give_memory<T>(memory, type);
       }
       void* memory;
-    } guard{memory};
+      PyTypeObject* type;
+    } guard{memory, type};
     make(&room->value);
     guard.memory = nullptr;
     PyObject* const self = PyObject_Init(reinterpret_cast<PyObject*>(room), type);
     set_made<T>(self);
+    if (!is_there<T>(room->value, type)) {
+      Py_DECREF(self);
+      return nullptr;
+    }
     return self;
   }
 }
 
-// Makes the stored value of the arguments of a constructor.
-template <typename T, typename... A>
-[[gnu::always_inline]] inline void make_value(Value<T>* place, A&&... arguments) {
-  if constexpr (kStored<T> == Stored::kInline) {
-    if constexpr (std::is_constructible_v<T, A...>) {
-      ::new (place) T(std::forward<A>(arguments)...);
-    } else {
-      ::new (place) T{std::forward<A>(arguments)...};
-    }
-  } else if constexpr (kStored<T> == Stored::kShared) {
-    ::new (place) std::shared_ptr<T>(std::make_shared<T>(std::forward<A>(arguments)...));
-  } else {
-    ::new (place) ByReference<T>{new T(std::forward<A>(arguments)...), nullptr};
-  }
+template <typename T>
+using StorageOf = Storage<T, kStored<T>>;
+
+// New reference to an instance that is not the collector's, without its C++ object.
+template <typename T>
+PyObject* new_plain(PyTypeObject* type) {
+  if (type->tp_dealloc != &dealloc<T>) return type->tp_alloc(type, 0);
+  void* const memory = take_memory<T>(type);
+  if (memory == nullptr) return PyErr_NoMemory();
+  std::memset(memory, 0, sizeof(Instance<T>));
+  return PyObject_Init(static_cast<PyObject*>(memory), type);
 }
 
 // An answer: a new instance, or null with a Python error set.
@@ -297,7 +416,7 @@ PyObject* answer_instance(A&&... arguments) {
   PyTypeObject* const type = type_of(class_info<T>.slot, class_info<T>.name);
   if (type == nullptr) [[unlikely]] return nullptr;
   return new_instance<T>(
-      type, [&](Value<T>* place) { make_value<T>(place, std::forward<A>(arguments)...); });
+      type, [&](Value<T>* place) { StorageOf<T>::make(place, std::forward<A>(arguments)...); });
 }
 
 }  // namespace bind
@@ -306,9 +425,15 @@ PyObject* answer_instance(A&&... arguments) {
 template <typename T>
 struct FromPython {
   static_assert(std::is_class_v<T>, "there is no conversion from Python for this type");
+  static constexpr bool kNeverThrows = true;
   static inline const char* const& kExpected = bind::class_info<T>.name;
-  static inline const char* const& kAnnotation = bind::class_info<T>.name;
+  static inline const char* const& kAnnotation = bind::class_info<T>.annotation;
 
+  // Of a class that is not derived from.
+  bool load_quickly(PyObject* object) {
+    given = object;
+    return Py_TYPE(object)->tp_dealloc == &bind::dealloc<T> && bind::is_usable<T>(object);
+  }
   bool load(PyObject* object) {
     given = object;
     if (!bind::is_instance<T>(object)) return false;
@@ -322,8 +447,8 @@ struct FromPython {
 template <typename T>
   requires std::is_class_v<T>
 struct FromPython<T*> {
-  static inline const char* const& kExpected = bind::class_info<T>.name;
-  static inline const char* const& kAnnotation = bind::class_info<T>.name;
+  static inline const char* const& kExpected = bind::class_info<std::remove_const_t<T>>.name;
+  static inline const char* const& kAnnotation = bind::class_info<std::remove_const_t<T>>.annotation;
   static constexpr bool kOrNone = true;
 
   bool load(PyObject* object) {
@@ -337,45 +462,22 @@ struct FromPython<T*> {
 };
 
 template <typename T>
-struct FromPython<std::shared_ptr<T>> : FromPython<T> {
-  static_assert(bind::kStored<T> == Stored::kShared,
-                "instances of this class do not share their object: say so in ClassTraits");
-  std::shared_ptr<T> get() { return bind::instance<T>(this->given)->value; }
-};
-
-template <typename T>
 struct ToPython {
   static_assert(!std::is_reference_v<T> && !std::is_pointer_v<T>,
                 "say what becomes of the object: answer it by value, as a Kept with its owner, or "
                 "as a std::shared_ptr");
   static_assert(bind::kStored<T> == Stored::kInline || std::is_pointer_v<T>,
                 "instances of this class are not copies: answer a Kept or a std::shared_ptr");
-  static inline const char* const& kAnnotation = bind::class_info<T>.name;
+  static inline const char* const& kAnnotation = bind::class_info<T>.annotation;
   static PyObject* convert(T&& value) { return bind::answer_instance<T>(std::move(value)); }
   static PyObject* convert(const T& value) { return bind::answer_instance<T>(value); }
-};
-
-template <typename T>
-struct ToPython<std::shared_ptr<T>> {
-  static_assert(bind::kStored<T> == Stored::kShared,
-                "instances of this class do not share their object: say so in ClassTraits");
-  static inline const char* const& kAnnotation = bind::class_info<T>.name;
-  static constexpr bool kOrNone = true;
-  static PyObject* convert(std::shared_ptr<T>&& value) {
-    if (value == nullptr) return Py_NewRef(Py_None);
-    PyTypeObject* const type = bind::type_of(bind::class_info<T>.slot, bind::class_info<T>.name);
-    if (type == nullptr) return nullptr;
-    return bind::new_instance<T>(type, [&](std::shared_ptr<T>* place) {
-      ::new (place) std::shared_ptr<T>(std::move(value));
-    });
-  }
 };
 
 template <typename T>
 struct ToPython<Kept<T>> {
   static_assert(bind::kStored<T> == Stored::kReference,
                 "instances of this class hold their object: say kReference in ClassTraits");
-  static inline const char* const& kAnnotation = bind::class_info<T>.name;
+  static inline const char* const& kAnnotation = bind::class_info<T>.annotation;
   static PyObject* convert(Kept<T> value) {
     PyTypeObject* const type = bind::type_of(bind::class_info<T>.slot, bind::class_info<T>.name);
     if (type == nullptr) return nullptr;
@@ -384,6 +486,21 @@ struct ToPython<Kept<T>> {
     });
   }
 };
+
+// The C++ object of an instance: borrowed from it. A TypeError if it is no T's instance.
+template <typename T>
+Result<T*> to_cpp(const Object& object) {
+  if (!bind::is_instance<T>(object.get())) [[unlikely]] {
+    PyErr_Format(PyExc_TypeError, "must be %s, not %.200s", bind::class_info<T>.name,
+                 Py_TYPE(object.get())->tp_name);
+    return Failed{};
+  }
+  if (!bind::is_usable<T>(object.get())) [[unlikely]] {
+    bind::refuse_self(object.get());
+    return Failed{};
+  }
+  return &bind::object_of<T>(object.get());
+}
 
 }  // namespace tenure
 

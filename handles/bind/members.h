@@ -1,7 +1,8 @@
 // Which Python references a C++ object holds: for the collector, which has to know all of them.
 //
-// Found by themselves in aggregates of up to 12 members, nested ones and base-less; in handles,
-// optionals, vectors and arrays of such. A class that is none says what it has:
+// Found by themselves in handles, optionals, vectors and std::arrays, and in aggregates of such:
+// nested ones too, of up to 12 members, without a base, C arrays, bit-fields or anonymous unions. A
+// class that is none says what it has:
 //
 //   class Watcher {
 //    public:
@@ -49,13 +50,26 @@ struct AnyMember {
   operator T() const;  // NOLINT(google-explicit-constructor)
 };
 
+// The same for the bases of T.
+template <typename T>
+struct AnyBaseOf {
+  template <typename B>
+    requires(std::is_base_of_v<B, T> && !std::is_same_v<B, T>)
+  operator B() const;  // NOLINT(google-explicit-constructor)
+};
+
 inline constexpr size_t kMostMembers = 12;
 
 template <typename T, size_t... I>
 constexpr bool takes(std::index_sequence<I...>) {
   return requires { T{(static_cast<void>(I), AnyMember{})...}; };
 }
-template <typename T, size_t kCount = kMostMembers>
+// Braces of an inner aggregate may be left out, parentheses may not.
+template <typename T, size_t... I>
+constexpr bool takes_whole(std::index_sequence<I...>) {
+  return requires { T((static_cast<void>(I), AnyMember{})...); };
+}
+template <typename T, size_t kCount = kMostMembers + 1>
 constexpr size_t count_members() {
   if constexpr (kCount == 0 || takes<T>(std::make_index_sequence<kCount>{})) {
     return kCount;
@@ -64,12 +78,33 @@ constexpr size_t count_members() {
   }
 }
 
+// The first of what makes a T is a base, if it has one.
+template <typename T, size_t... I>
+constexpr bool has_base(std::index_sequence<I...>) {
+  return requires { T{AnyBaseOf<T>{}, (static_cast<void>(I), AnyMember{})...}; };
+}
+
+// Whether a structured binding gets at every member.
+template <typename T>
+constexpr bool is_seen() {
+  if constexpr (!std::is_aggregate_v<T> || std::is_union_v<T>) {
+    return false;
+  } else {
+    constexpr size_t kCount = count_members<T>();
+    if constexpr (kCount == 0 || kCount > kMostMembers) {
+      return false;
+    } else if constexpr (has_base<T>(std::make_index_sequence<kCount - 1>{})) {
+      return false;
+    } else {
+      return kCount == 1 || takes_whole<T>(std::make_index_sequence<kCount>{});
+    }
+  }
+}
+
 template <typename T>
 auto members_of(T& object) {
   constexpr size_t kCount = count_members<T>();
-  if constexpr (kCount == 0) {
-    return members();
-  } else if constexpr (kCount == 1) {
+  if constexpr (kCount == 1) {
     auto& [a] = object;
     return members(a);
   } else if constexpr (kCount == 2) {
@@ -128,27 +163,30 @@ inline constexpr bool kIsOwned = false;
 template <typename T>
 inline constexpr bool kIsOwned<Owned<T>> = true;
 
-// Whether a T can hold references.
-template <typename T>
+// Whether a T can hold references. `Outer` are those that it is being asked of already: a tree's
+// node holds what its children hold.
+template <typename T, typename... Outer>
 constexpr bool holds_references();
 
-template <typename M>
+template <typename M, typename... Outer>
 inline constexpr bool kAnyHolds = false;
-template <typename... M>
-inline constexpr bool kAnyHolds<Members<M...>> = (holds_references<M>() || ...);
+template <typename... M, typename... Outer>
+inline constexpr bool kAnyHolds<Members<M...>, Outer...> = (holds_references<M, Outer...>() || ...);
 
-template <typename T>
+template <typename T, typename... Outer>
 constexpr bool holds_references() {
-  if constexpr (kIsOwned<T> || SaysItsMembers<T>) {
+  if constexpr ((std::is_same_v<T, Outer> || ...)) {
+    return false;
+  } else if constexpr (kIsOwned<T> || SaysItsMembers<T>) {
     return true;
   } else if constexpr (std::is_scalar_v<T> || std::is_reference_v<T>) {
     return false;
   } else if constexpr (std::is_array_v<T>) {
-    return holds_references<std::remove_extent_t<T>>();
+    return holds_references<std::remove_extent_t<T>, Outer...>();
   } else if constexpr (Optional<T> || Sequence<T>) {
-    return holds_references<std::remove_const_t<typename T::value_type>>();
-  } else if constexpr (std::is_aggregate_v<T> && !std::is_trivially_destructible_v<T>) {
-    return kAnyHolds<decltype(members_of(std::declval<T&>()))>;
+    return holds_references<std::remove_const_t<typename T::value_type>, T, Outer...>();
+  } else if constexpr (!std::is_trivially_destructible_v<T> && is_seen<T>()) {
+    return kAnyHolds<decltype(members_of(std::declval<T&>())), T, Outer...>;
   } else {
     return false;
   }

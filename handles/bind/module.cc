@@ -3,7 +3,8 @@
 #include <mutex>
 
 #include "tenure/core/names.h"
-#include "tenure/handles/bind/class_record.h"
+#include "tenure/handles/bind/record_parts.h"
+#include "tenure/handles/bind/stub.h"
 
 namespace tenure::bind {
 namespace {
@@ -47,9 +48,13 @@ bool add_stub(PyObject* module) {
 
 Module::Module(PyObject* module, ModuleRecord& record) : module_(module), record_(record) {}
 
-void Module::add_function(FunctionRecord& record) {
+void Module::add_function(FunctionRecord& record, const char* name_of_it, const Word* words,
+                          size_t count) {
   if (!is_well_) return;
-  if (is_first()) record_.functions.push_back(&record);
+  if (is_first()) {
+    if (!check(record.prepare(nullptr, nullptr, 0, name_of_it, words, count))) return;
+    record_.parts->functions.push_back(&record);
+  }
   PyObject* const name = PyModule_GetNameObject(module_);
   if (!check(name != nullptr)) return;
   add_value(record.name, PyCFunction_NewEx(&record.method, module_, name));
@@ -64,6 +69,7 @@ bool Module::enter(ClassSlot& slot, PyObject* type) {
 
 void Module::add_class(ClassRecord& record, bool is_public) {
   if (!is_well_) return;
+  if (is_first() && is_public) record_.parts->classes.push_back(&record);
   PyObject* const type = record.make_type(module_);
   if (!check(type != nullptr)) return;
   if (!enter(record.info->slot, type) || !is_public) {
@@ -78,10 +84,22 @@ void Module::add_value(const char* name, PyObject* value) {
   check(PyModule_Add(module_, name, value) == 0);
 }
 
+void Module::add_attribute(const char* name, const Passed& type, PyObject* value) {
+  if (is_first() && is_well_) {
+    record_.parts->others.push_back(std::string(name) + ": " + annotation_text(type) + "\n");
+  }
+  add_value(name, value);
+}
+
 void Module::add_exception(ClassSlot& slot, const char* name, PyObject* base, const char* doc) {
   if (!is_well_) return;
   const char* const module_name = PyModule_GetName(module_);
   if (!check(module_name != nullptr)) return;
+  if (is_first()) {
+    const char* const base_name =
+        PyType_Check(base) ? reinterpret_cast<PyTypeObject*>(base)->tp_name : "Exception";
+    record_.parts->others.push_back(std::string("class ") + name + "(" + base_name + "): ...\n");
+  }
   const std::string full = std::string(module_name) + "." + name;
   PyObject* const type = PyErr_NewExceptionWithDoc(full.c_str(), doc, base, nullptr);
   if (!check(type != nullptr)) return;
@@ -100,7 +118,10 @@ int execute(PyObject* module, ModuleRecord& record, void (*body)(PyObject*, Modu
   copy->is_begun = true;
   const FirstImport lock;
   // Records of an import that failed half-way are written anew.
-  if (!record.is_whole) record = {};
+  if (!record.is_whole) {
+    if (record.parts == nullptr) record.parts = new ModuleParts;
+    *record.parts = {};
+  }
   if (!add_stub(module)) return -1;
   PyObject* const done = guarded<false>([&]() -> PyObject* {
     body(module, record);

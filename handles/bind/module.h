@@ -72,14 +72,14 @@ class Module {
   bool check(bool is_well) { return is_well_ = is_well_ && is_well; }
   // Whether records are to be written.
   [[nodiscard]] bool is_first() const { return !record_.is_whole; }
-  ModuleRecord& record() { return record_; }
   [[nodiscard]] Borrowed<> handle() const { return Borrowed<>(module_); }
 
-  void add_function(FunctionRecord& record);
+  void add_function(FunctionRecord& record, const char* name, const Word* words, size_t count);
   // Makes its type. One that is not public is no attribute of the module.
   void add_class(ClassRecord& record, bool is_public);
   // Steals the value, null with an error set included.
   void add_value(const char* name, PyObject* value);
+  void add_attribute(const char* name, const Passed& type, PyObject* value);
   // An exception class, a subclass of `base`, entered as the type of `slot`.
   void add_exception(ClassSlot& slot, const char* name, PyObject* base, const char* doc);
 
@@ -101,6 +101,7 @@ struct Copy {
 
 template <typename State>
 struct StateSelf {
+  static constexpr bool kIsMethod = false;
   static State& get(PyObject* module) {
     return static_cast<Copy<State>*>(PyModule_GetState(module))->state;
   }
@@ -126,12 +127,10 @@ class ModuleBuilder : public bind::Module {
     using Self = std::conditional_t<kSeesState, bind::StateSelf<State>, void>;
     using Own = bind::ParametersAfter<Self, All>;
     using Form = bind::Shape<Own, bind::Types<S...>>;
-    using Function = bind::Bound<kFunction, Site, Self, Own, bind::KeptArgs<S...>, Form>;
-    if (is_first() && is_well()) {
-      Function::template set_convention<false>(0);
-      check(Function::prepare(nullptr, nullptr, name, words...));
-    }
-    add_function(Function::record);
+    using Function = bind::Bound<kFunction, Site, Self, Form>;
+    const bind::Word list[] = {bind::word_of(words)..., {}};
+    if (is_first()) Function::keep_defaults(words...);
+    add_function(Function::record, name, list, sizeof...(S));
     return *this;
   }
 
@@ -145,7 +144,8 @@ class ModuleBuilder : public bind::Module {
   template <typename V>
   ModuleBuilder& attr(const char* name, V&& value) {
     if (is_well()) {
-      add_value(name, ToPython<std::decay_t<V>>::convert(std::forward<V>(value)));
+      using To = ToPython<std::decay_t<V>>;
+      add_attribute(name, bind::passed_as<To>, To::convert(std::forward<V>(value)));
     }
     return *this;
   }
@@ -219,7 +219,7 @@ struct Definer {
     Copy<State>* const here = copy(module);
     if (here == nullptr) return 0;
     end_copy_of(here->head);
-    if (std::exchange(here->head.has_state, false)) std::destroy_at(&here->state);
+    if (std::exchange(here->head.has_state, false)) here->state.~State();
     return 0;
   }
   static void free(void* module) { clear(static_cast<PyObject*>(module)); }
@@ -238,7 +238,7 @@ struct Definer {
   TENURE_MODULE_WITH_STATE(name, ::tenure::NoState, m __VA_OPT__(, ) __VA_ARGS__)
 
 #define TENURE_MODULE_WITH_STATE(name, State, m, ...)                                         \
-  static void tenure_body_of_##name(::tenure::ModuleBuilder<State>&);                         \
+  [[gnu::cold]] static void tenure_body_of_##name(::tenure::ModuleBuilder<State>&);           \
   PyMODINIT_FUNC PyInit_##name() {                                                            \
     return ::tenure::bind::Definer<State, &tenure_body_of_##name>::init(                      \
         #name, ::tenure::ModuleOptions{__VA_ARGS__});                                         \

@@ -7,28 +7,20 @@
 #ifndef TENURE_HANDLES_BIND_MODULE_RECORD_H_
 #define TENURE_HANDLES_BIND_MODULE_RECORD_H_
 
-#include <string>
-#include <vector>
-
 #include "tenure/handles/bind/record.h"
 
 namespace tenure::bind {
 
 struct ClassRecord;
 
+struct ModuleParts;
+
 struct ModuleRecord {
-  std::vector<const FunctionRecord*> functions;
-  std::vector<const ClassRecord*> classes;
-  std::string doc;
+  // Made by the first import, never destroyed. What is in them: record_parts.h.
+  ModuleParts* parts = nullptr;
   // Whether an import got to the end, so that the records are whole.
   bool is_whole = false;
 };
-
-// One function of a stub, indented.
-std::string stub_of(const FunctionRecord& record, const char* indent);
-std::string stub_doc(const char* doc, const char* indent);
-// The whole .pyi file.
-std::string stub_of(const ModuleRecord& record);
 
 }  // namespace tenure::bind
 

@@ -165,7 +165,7 @@ struct Operator {
   using Return = typename Signature<kFirst>::Return;
 
   static PyObject* unary(PyObject* self) {
-    return first_that_takes<kFunctions...>([] { return not_implemented(); }, self);
+    return first_that_takes<kFunctions...>([&] { return refuse_self(self); }, self);
   }
 
   static PyObject* next(PyObject* self) {
@@ -186,7 +186,14 @@ struct Operator {
     });
     return value;
   }
-  static Py_ssize_t length(PyObject* self) { return number<Py_ssize_t>(self, -1); }
+  static Py_ssize_t length(PyObject* self) {
+    const auto value = number<Py_ssize_t>(self, -1);
+    if (value < 0 && PyErr_Occurred() == nullptr) {
+      PyErr_SetString(PyExc_ValueError, "__len__() should return >= 0");
+      return -1;
+    }
+    return value;
+  }
   static int truth(PyObject* self) {
     return static_cast<int>(number<Py_ssize_t>(self, -1));
   }
@@ -212,13 +219,19 @@ struct Operator {
     return Py_NewRef(self);
   }
 
-  static PyObject* item(PyObject* self, PyObject* key) {
-    return first_that_takes<kFunctions...>([&] { return refuse_operand(self, key); }, self, key);
+  // There is no other side to ask.
+  static PyObject* refuse(PyObject* self, PyObject* key) {
+    return is_usable<T>(self) ? refuse_operand(self, key) : refuse_self(self);
   }
 
+  static PyObject* item(PyObject* self, PyObject* key) {
+    return first_that_takes<kFunctions...>([&] { return refuse(self, key); }, self, key);
+  }
+
+  // What no function takes is not in it.
   static int contains(PyObject* self, PyObject* value) {
-    PyObject* const found =
-        first_that_takes<kFunctions...>([] { return Py_NewRef(Py_False); }, self, value);
+    PyObject* const found = first_that_takes<kFunctions...>(
+        [&] { return is_usable<T>(self) ? Py_NewRef(Py_False) : refuse_self(self); }, self, value);
     if (found == nullptr) return -1;
     const int is_true = PyObject_IsTrue(found);
     Py_DECREF(found);
@@ -226,8 +239,8 @@ struct Operator {
   }
 
   static int set_item(PyObject* self, PyObject* key, PyObject* value) {
-    PyObject* const done = first_that_takes<kFunctions...>(
-        [&] { return refuse_operand(self, key); }, self, key, value);
+    PyObject* const done =
+        first_that_takes<kFunctions...>([&] { return refuse(self, key); }, self, key, value);
     Py_XDECREF(done);
     return done != nullptr ? 0 : -1;
   }
@@ -254,7 +267,14 @@ struct SharedSlots {
 
   static PyObject* rich_compare(PyObject* left, PyObject* right, int op) {
     if (compare[op] != nullptr) return compare[op](left, right);
-    if (op != Py_NE || compare[Py_EQ] == nullptr) return not_implemented();
+    if (op != Py_NE || compare[Py_EQ] == nullptr) {
+      using Base = typename ClassTraits<T>::Base;
+      if constexpr (std::is_void_v<Base>) {
+        return not_implemented();
+      } else {
+        return SharedSlots<Base>::rich_compare(left, right, op);
+      }
+    }
     PyObject* const equal = compare[Py_EQ](left, right);
     if (equal == nullptr || equal == Py_NotImplemented) return equal;
     const int is_equal = PyObject_IsTrue(equal);
@@ -265,11 +285,25 @@ struct SharedSlots {
   static int assign(PyObject* self, PyObject* key, PyObject* value) {
     if (value != nullptr && set_item != nullptr) return set_item(self, key, value);
     if (value == nullptr && delete_item != nullptr) return delete_item(self, key);
+    using Base = typename ClassTraits<T>::Base;
+    if constexpr (!std::is_void_v<Base>) return SharedSlots<Base>::assign(self, key, value);
     PyErr_Format(PyExc_TypeError, "'%.200s' object does not support item %s",
                  Py_TYPE(self)->tp_name, value != nullptr ? "assignment" : "deletion");
     return -1;
   }
 };
+
+// What the stub says of the first function's answer; nothing where it goes without saying.
+template <Op kOp, auto kFirst, auto...>
+constexpr const Passed* answer_of() {
+  using R = typename Signature<kFirst>::Return;
+  if constexpr (is_binary(kOp) || kOp == Op::kPow || kOp == Op::kGetItem || is_unary(kOp)) {
+    if constexpr (kOp != Op::kIter) return &passed_as<Storer<R>>;
+  } else if constexpr (kOp == Op::kNext && requires { typename R::value_type; }) {
+    return &passed_as<ToPython<typename R::value_type>>;
+  }
+  return nullptr;
+}
 
 constexpr int comparison_of(Op op) { return static_cast<int>(op) - static_cast<int>(Op::kLt); }
 static_assert(comparison_of(Op::kLt) == Py_LT && comparison_of(Op::kGe) == Py_GE &&

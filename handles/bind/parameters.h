@@ -68,6 +68,20 @@ struct Words {
   static constexpr bool kKnown = ((kIsArg<S> || std::is_same_v<S, KwOnly> ||
                                    std::is_same_v<S, PosOnly> || std::is_same_v<S, Doc>)&&...);
 
+  // Whether none of the first so many args has no default where one before it has.
+  static constexpr bool defaults_are_last(size_t positional) {
+    constexpr bool kIsAnArg[] = {kIsArg<S>..., false};
+    constexpr bool kIsOptional[] = {kHasDefault<S>..., false};
+    bool is_optional = false;
+    for (size_t i = 0; i < sizeof...(S) && positional > 0; ++i) {
+      if (!kIsAnArg[i]) continue;
+      --positional;
+      if (is_optional && !kIsOptional[i]) return false;
+      is_optional = kIsOptional[i];
+    }
+    return true;
+  }
+
   // How many args stand before the first word of that kind; `otherwise` if there is none.
   template <typename W>
   static constexpr size_t args_before(size_t otherwise) {

@@ -1,14 +1,38 @@
 #include "tenure/handles/bind/protocols.h"
 
+#include <mutex>
 #include <new>
 
 namespace tenure::bind {
 namespace {
 
+// Of one view, in the list of all.
 struct Extents {
   Py_ssize_t shape[PyBUF_MAX_NDIM];
   Py_ssize_t strides[PyBUF_MAX_NDIM];
+  PyObject* owner;
+  Extents* next;
+  Extents** before;
 };
+
+// Interpreters with a GIL of their own lend at the same time. Nothing under it runs Python code.
+constinit std::mutex lending;
+constinit Extents* first = nullptr;
+
+void enter(Extents& one, PyObject* owner) {
+  const std::lock_guard lock(lending);
+  one.owner = owner;
+  one.next = first;
+  one.before = &first;
+  if (first != nullptr) first->before = &one.next;
+  first = &one;
+}
+
+void leave(Extents& one) {
+  const std::lock_guard lock(lending);
+  *one.before = one.next;
+  if (one.next != nullptr) one.next->before = one.before;
+}
 
 }  // namespace
 
@@ -33,6 +57,7 @@ int lend(PyObject* self, Py_buffer* view, int flags, void* data, bool is_readonl
     extents->strides[i] = bytes;
     bytes *= shape[i];
   }
+  enter(*extents, self);
   view->buf = data;
   view->obj = Py_NewRef(self);
   view->len = bytes;
@@ -48,7 +73,16 @@ int lend(PyObject* self, Py_buffer* view, int flags, void* data, bool is_readonl
 }
 
 void give_back(PyObject* /*self*/, Py_buffer* view) {
-  delete static_cast<Extents*>(view->internal);
+  auto* const extents = static_cast<Extents*>(view->internal);
+  leave(*extents);
+  delete extents;
+}
+
+bool is_lent(PyObject* self) {
+  const std::lock_guard lock(lending);
+  const Extents* one = first;
+  while (one != nullptr && one->owner != self) one = one->next;
+  return one != nullptr;
 }
 
 PyObject* reduce(PyObject* self, PyObject* arguments) {

@@ -7,9 +7,8 @@
 #ifndef TENURE_HANDLES_BIND_PROTOCOLS_H_
 #define TENURE_HANDLES_BIND_PROTOCOLS_H_
 
-#include <array>
-#include <complex>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -25,7 +24,7 @@ namespace tenure {
 template <typename E, size_t kDimensions>
 struct Lent {
   E* data;
-  std::array<Py_ssize_t, kDimensions> shape;
+  Py_ssize_t shape[kDimensions];
 };
 
 namespace bind {
@@ -47,8 +46,11 @@ constexpr const char* format_of() {
   if constexpr (std::is_same_v<E, unsigned long long>) return "Q";
   if constexpr (std::is_same_v<E, float>) return "f";
   if constexpr (std::is_same_v<E, double>) return "d";
-  if constexpr (std::is_same_v<E, std::complex<float>>) return "Zf";
-  if constexpr (std::is_same_v<E, std::complex<double>>) return "Zd";
+  // Such as std::complex.
+  if constexpr (requires { sizeof(typename E::value_type); }) {
+    if constexpr (std::is_same_v<typename E::value_type, float>) return "Zf";
+    if constexpr (std::is_same_v<typename E::value_type, double>) return "Zd";
+  }
   return nullptr;
 }
 
@@ -64,7 +66,7 @@ struct Lender {
     using Element = std::remove_const_t<E>;
     static_assert(format_of<Element>() != nullptr, "the buffer protocol has no such elements");
     return lend(self, view, flags, const_cast<Element*>(lent.data), std::is_const_v<E>,
-                format_of<Element>(), sizeof(E), kDimensions, lent.shape.data());
+                format_of<Element>(), sizeof(E), kDimensions, lent.shape);
   }
 
   static int get(PyObject* self, Py_buffer* view, int flags) {
@@ -79,8 +81,18 @@ struct Lender {
   }
 };
 
+// What holds an item or an error: of a handle, its view's.
+template <typename I>
+struct ItemResult {
+  using Type = Result<I>;
+};
+template <typename V>
+struct ItemResult<Owned<V>> {
+  using Type = Result<V>;
+};
+
 // Items of an object, by index: the object may change meanwhile, and ends the iteration where it
-// ends.
+// ends. As in Python an iteration that has ended does not go on.
 template <typename T, auto kItems>
 struct ItemIterator {
   Owned<> owner;
@@ -106,16 +118,18 @@ struct ItemIterator {
   }
 
   std::optional<Item> step() {
-    if (!is_usable<T>(owner.get())) return std::nullopt;
-    auto& all = items(object_of<T>(owner.get()));
-    if (next >= all.size()) return std::nullopt;
-    return copy(all[next++]);
+    if (is_usable<T>(owner.get())) {
+      auto& all = items(object_of<T>(owner.get()));
+      if (next < all.size()) return copy(all[next++]);
+    }
+    next = SIZE_MAX;
+    return std::nullopt;
   }
 
   static Py_ssize_t size(T& object) { return static_cast<Py_ssize_t>(items(object).size()); }
 
   // As lists do: below zero from the end.
-  static Result<Item> at(T& object, Py_ssize_t index) {
+  static typename ItemResult<Item>::Type at(T& object, Py_ssize_t index) {
     auto& all = items(object);
     const auto count = static_cast<Py_ssize_t>(all.size());
     if (index < 0) index += count;

@@ -1,10 +1,12 @@
 #include "tenure/handles/bind/record.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "tenure/core/names.h"
+#include "tenure/handles/bind/stub.h"
 
 namespace tenure::bind {
 namespace {
@@ -14,6 +16,14 @@ const char* keep(const std::string& text) { return strdup(text.c_str()); }
 
 std::string called(const FunctionRecord& record) {
   return record.owner != nullptr ? std::string(record.owner) + "." + record.name : record.name;
+}
+
+// "'x'", or "2" for the second that has no name.
+std::string shown(const FunctionRecord& record, size_t parameter) {
+  PyObject* const name = record.names[parameter];
+  if (name == nullptr) return std::to_string(parameter + 1);
+  // Names are short and never fail to be UTF-8: that is what they were made of.
+  return std::string("'") + PyUnicode_AsUTF8(name) + "'";
 }
 
 // "1 positional argument", "2 positional arguments"
@@ -27,15 +37,14 @@ std::string listed(const FunctionRecord& record, PyObject* const* slots, size_t 
   std::string text;
   count = 0;
   for (size_t i = begin; i < end; ++i) {
-    count += size_t{slots[i] == nullptr && !record.parameters[i].has_default};
+    count += size_t{slots[i] == nullptr && !record.has_default(i)};
   }
   size_t written = 0;
   for (size_t i = begin; i < end; ++i) {
-    if (slots[i] != nullptr || record.parameters[i].has_default) continue;
+    if (slots[i] != nullptr || record.has_default(i)) continue;
     if (written > 0) text += count > 2 ? ", " : " ";
     if (written > 0 && written + 1 == count) text += "and ";
-    const char* name = record.parameters[i].name;
-    text += name != nullptr ? "'" + std::string(name) + "'" : std::to_string(i + 1);
+    text += shown(record, i);
     ++written;
   }
   return text;
@@ -56,58 +65,72 @@ bool set_missing(const FunctionRecord& record, PyObject* const* slots) {
          set_missing(record, slots, record.positional, record.count, "keyword-only");
 }
 
-void set_too_many(const FunctionRecord& record, Py_ssize_t given) {
+void set_too_many(const FunctionRecord& record, Py_ssize_t given, PyObject* const* slots) {
   size_t required = 0;
   for (size_t i = 0; i < record.positional; ++i) {
-    required += size_t{!record.parameters[i].has_default};
+    required += size_t{!record.has_default(i)};
   }
   const size_t most = record.positional;
   const std::string takes =
       required < most ? "from " + std::to_string(required) + " to " +
                             std::to_string(most) + " positional arguments"
                       : counted(most, "positional argument");
-  PyErr_Format(PyExc_TypeError, "%s() takes %s but %zd %s given", called(record).c_str(),
-               takes.c_str(), given, given == 1 ? "was" : "were");
+  size_t by_name = 0;
+  for (size_t i = most; i < record.count; ++i) by_name += size_t{slots[i] != nullptr};
+  std::string got = std::to_string(given);
+  if (by_name > 0) {
+    got = counted(static_cast<size_t>(given), "positional argument") + " (and " +
+          counted(by_name, "keyword-only argument") + ")";
+  }
+  PyErr_Format(PyExc_TypeError, "%s() takes %s but %s %s given", called(record).c_str(),
+               takes.c_str(), got.c_str(), given == 1 && by_name == 0 ? "was" : "were");
 }
 
-enum class Place : unsigned char { kFound, kUnknown, kError };
+// Whether a parameter has that name, a str: by its content, whatever a subclass of str says.
+bool is_called(PyObject* parameter, PyObject* name) {
+  return parameter != nullptr && PyUnicode_Compare(parameter, name) == 0;
+}
 
-// The parameter of that name: by identity first, as interned names nearly always are.
-Place place_of(const FunctionRecord& record, PyObject* name, size_t& place) {
+// The parameter of that name, or their count: by identity first, as interned names nearly always are.
+size_t place_of(const FunctionRecord& record, PyObject* name) {
   for (size_t i = record.positional_only; i < record.count; ++i) {
-    if (record.parameters[i].object == name) {
-      place = i;
-      return Place::kFound;
+    if (record.names[i] == name) return i;
+  }
+  for (size_t i = record.positional_only; i < record.count; ++i) {
+    if (is_called(record.names[i], name)) return i;
+  }
+  return record.count;
+}
+
+// For a keyword that no parameter takes.
+void set_unexpected(const FunctionRecord& record, PyObject* name, PyObject* kwnames) {
+  std::string passed;
+  for (size_t i = 0; i < record.positional_only; ++i) {
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(kwnames); ++k) {
+      PyObject* const one = PyTuple_GET_ITEM(kwnames, k);
+      if (!PyUnicode_Check(one) || !is_called(record.names[i], one)) continue;
+      passed += (passed.empty() ? "" : ", ") + std::string(PyUnicode_AsUTF8(record.names[i]));
     }
   }
-  for (size_t i = 0; i < record.count; ++i) {
-    if (record.parameters[i].object == nullptr) continue;
-    const int is_equal = PyUnicode_Compare(record.parameters[i].object, name) == 0;
-    if (PyErr_Occurred() != nullptr) return Place::kError;
-    if (is_equal == 0) continue;
-    place = i;
-    return Place::kFound;
+  if (passed.empty()) {
+    PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'",
+                 called(record).c_str(), name);
+  } else {
+    PyErr_Format(PyExc_TypeError,
+                 "%s() got some positional-only arguments passed as keyword arguments: '%s'",
+                 called(record).c_str(), passed.c_str());
   }
-  return Place::kUnknown;
 }
 
-bool put_keyword(const FunctionRecord& record, PyObject* name, PyObject* value, PyObject** slots) {
+bool put_keyword(const FunctionRecord& record, PyObject* name, PyObject* kwnames, PyObject* value,
+                 PyObject** slots) {
   if (!PyUnicode_Check(name)) {
     PyErr_Format(PyExc_TypeError, "%s() keywords must be strings", called(record).c_str());
     return false;
   }
-  size_t place = 0;
-  const Place found = place_of(record, name, place);
-  if (found == Place::kError) return false;
-  if (found == Place::kUnknown) {
-    PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'",
-                 called(record).c_str(), name);
-    return false;
-  }
-  if (place < record.positional_only) {
-    PyErr_Format(PyExc_TypeError,
-                 "%s() got some positional-only arguments passed as keyword arguments: '%U'",
-                 called(record).c_str(), name);
+  const size_t place = place_of(record, name);
+  if (place == record.count) {
+    set_unexpected(record, name, kwnames);
     return false;
   }
   if (slots[place] != nullptr) {
@@ -119,36 +142,31 @@ bool put_keyword(const FunctionRecord& record, PyObject* name, PyObject* value, 
   return true;
 }
 
+// Steals, null with an error set included.
 bool read_repr(PyObject* object, std::string& text) {
-  PyObject* str = PyObject_Repr(object);
+  // inspect.signature() reads ASCII only.
+  PyObject* const str = object != nullptr ? PyObject_ASCII(object) : nullptr;
+  Py_XDECREF(object);
   const char* utf8 = str != nullptr ? PyUnicode_AsUTF8(str) : nullptr;
   if (utf8 != nullptr) text = utf8;
+  // Neither is a literal.
+  if (text == "inf" || text == "-inf" || text == "nan") text = "...";
   Py_XDECREF(str);
   return utf8 != nullptr;
 }
 
-bool put_positional(const FunctionRecord& record, PyObject* const* arguments, Py_ssize_t count,
-                    PyObject** slots) {
-  for (size_t i = 0; i < record.count; ++i) slots[i] = nullptr;
-  if (count > record.positional) {
-    set_too_many(record, count);
-    return false;
-  }
-  for (Py_ssize_t i = 0; i < count; ++i) slots[i] = arguments[i];
-  return true;
-}
-
 }  // namespace
 
-std::string annotation_text(const char* annotation, bool or_none) {
-  return or_none ? std::string(annotation) + " | None" : annotation;
+PyCFunction Convention::function() const {
+  if ((flags & METH_KEYWORDS) != 0) return reinterpret_cast<PyCFunction>(keywords);
+  if ((flags & METH_FASTCALL) != 0) return reinterpret_cast<PyCFunction>(fast);
+  return plain;
 }
 
-bool FunctionRecord::prepare(const char* of_class, const char* self, const char* called_by,
-                             const char* documentation, PyObject** defaults) {
+bool FunctionRecord::prepare(const char* of_class, const char* self, int flags,
+                             const char* called_by, const Word* words, size_t word_count) {
   owner = of_class;
   name = called_by;
-  doc = documentation;
   std::string plain = self != nullptr ? std::string("$") + self : "";  // For inspect.signature().
   std::string annotated = self != nullptr ? self : "";                 // For stubs.
   const auto add = [&](const std::string& word, const std::string& with_annotation) {
@@ -156,116 +174,116 @@ bool FunctionRecord::prepare(const char* of_class, const char* self, const char*
     annotated += (annotated.empty() ? "" : ", ") + with_annotation;
   };
   if (takes_all) add("*args", "*args"), add("**kwargs", "**kwargs");
-  bool is_well = true;
+  const Word* word = words;
+  const Word* const end = words + word_count;
   for (size_t i = 0; i < count; ++i) {
-    Parameter& parameter = parameters[i];
     if (i == positional) add("*", "*");
-    const std::string word =
-        parameter.name != nullptr ? parameter.name : "arg" + std::to_string(i);
+    while (word != end && word->kind != Word::Kind::kArg) ++word;
+    const Word* const arg = word != end ? word++ : nullptr;
     std::string value;
-    if (parameter.has_default) {
-      is_well = is_well && defaults[i] != nullptr && read_repr(defaults[i], value);
-      Py_XDECREF(defaults[i]);
+    if (arg != nullptr && arg->show_default != nullptr) {
+      defaults |= 1ULL << i;
+      if (!read_repr(arg->show_default(arg->value), value)) return false;
+      value.insert(0, "=");
     }
-    add(word + (value.empty() ? "" : "=" + value),
-        word + ": " + annotation_text(*parameter.annotation, parameter.or_none) +
-            (value.empty() ? "" : " = " + value));
+    const std::string called = arg != nullptr ? arg->text : "arg" + std::to_string(i);
+    const Passed& type = *passed[i];
+    const std::string annotation = annotation_text(type);
+    if (value.empty()) {
+      add(called, called + ": " + annotation);
+    } else {
+      add(called + value, called + ": " + annotation + " = " + value.substr(1));
+    }
     if (i + 1 == positional_only) add("/", "/");
-    if (parameter.name != nullptr) {
-      parameter.object = new_name(parameter.name, std::strlen(parameter.name));
-      is_well = is_well && parameter.object != nullptr;
-    }
+    if (arg == nullptr) continue;
+    names[i] = new_name(arg->text, std::strlen(arg->text));
+    if (names[i] == nullptr) return false;
   }
-  if (!is_well) return false;
+  for (word = words; word != end; ++word) {
+    if (word->kind == Word::Kind::kDoc) doc = word->text;
+  }
   signature = keep(annotated);
   method.ml_name = name;
-  method.ml_doc = keep(std::string(name) + "(" + plain + ")\n--\n\n" +
-                       (documentation != nullptr ? documentation : ""));
+  method.ml_meth = convention.function();
+  method.ml_flags = convention.flags | flags;
+  method.ml_doc =
+      keep(std::string(name) + "(" + plain + ")\n--\n\n" + (doc != nullptr ? doc : ""));
   if (signature != nullptr && method.ml_doc != nullptr) return true;
   PyErr_NoMemory();
   return false;
 }
 
-bool gather(const FunctionRecord& record, PyObject* const* arguments, Py_ssize_t positional,
-            PyObject* kwnames, PyObject** slots) {
-  if (!put_positional(record, arguments, positional, slots)) return false;
+PyObject* const* arrange(const FunctionRecord& record, PyObject* const* arguments,
+                         Py_ssize_t positional, PyObject* kwnames, PyObject** slots) {
   const Py_ssize_t keywords = kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0;
+  if (positional + keywords == record.count && positional <= record.positional &&
+      positional >= record.positional_only) {
+    PyObject* const* const names = record.names + positional;
+    Py_ssize_t i = 0;
+    while (i < keywords && PyTuple_GET_ITEM(kwnames, i) == names[i]) ++i;
+    if (i == keywords) return arguments;
+  }
+  const size_t taken = std::min<size_t>(static_cast<size_t>(positional), record.positional);
+  std::copy_n(arguments, taken, slots);
+  std::fill(slots + taken, slots + record.count, nullptr);
   for (Py_ssize_t i = 0; i < keywords; ++i) {
-    if (!put_keyword(record, PyTuple_GET_ITEM(kwnames, i), arguments[positional + i], slots)) {
-      return false;
+    if (!put_keyword(record, PyTuple_GET_ITEM(kwnames, i), kwnames, arguments[positional + i],
+                     slots)) {
+      return nullptr;
     }
   }
-  return !set_missing(record, slots);
-}
-
-bool gather(const FunctionRecord& record, PyObject* tuple, PyObject* dict, PyObject** slots) {
-  const Py_ssize_t positional = PyTuple_GET_SIZE(tuple);
-  if (!put_positional(record, positional > 0 ? &PyTuple_GET_ITEM(tuple, 0) : nullptr, positional,
-                      slots)) {
-    return false;
+  if (positional > record.positional) {
+    set_too_many(record, positional, slots);
+    return nullptr;
   }
-  if (dict != nullptr) {
-    // Of a call's own dict, which nobody else has.
-    PyObject* name = nullptr;
-    PyObject* value = nullptr;
-    Py_ssize_t position = 0;
-    while (PyDict_Next(dict, &position, &name, &value) != 0) {
-      if (!put_keyword(record, name, value, slots)) return false;
-    }
-  }
-  return !set_missing(record, slots);
+  return set_missing(record, slots) ? nullptr : slots;
 }
 
 FlatArguments::FlatArguments(PyObject* tuple, PyObject* dict) {
-  const Py_ssize_t positional = PyTuple_GET_SIZE(tuple);
-  const Py_ssize_t by_name = dict != nullptr ? PyDict_GET_SIZE(dict) : 0;
-  if (by_name > 0) {
-    names_ = PyTuple_New(by_name);
-    if (names_ == nullptr) return;
+  if (dict == nullptr || PyDict_GET_SIZE(dict) == 0) {
+    arguments_ = PySequence_Fast_ITEMS(tuple);
+    return;
   }
-  arguments_ = PyMem_New(PyObject*, static_cast<size_t>(positional + by_name + 1));
-  if (arguments_ == nullptr) {
+  const auto positional = static_cast<size_t>(PyTuple_GET_SIZE(tuple));
+  // A thread may be started with a dict that others have too and change meanwhile.
+  keeper_ = PyDict_Copy(dict);
+  if (keeper_ == nullptr) return;
+  const Py_ssize_t by_name = PyDict_GET_SIZE(keeper_);
+  names_ = PyTuple_New(by_name);
+  if (names_ == nullptr) return;
+  own_ = PyMem_New(PyObject*, positional + static_cast<size_t>(by_name));
+  if (own_ == nullptr) {
     PyErr_NoMemory();
     return;
   }
-  for (Py_ssize_t i = 0; i < positional; ++i) arguments_[i] = PyTuple_GET_ITEM(tuple, i);
+  std::copy_n(PySequence_Fast_ITEMS(tuple), positional, own_);
   PyObject* name = nullptr;
   PyObject* value = nullptr;
   Py_ssize_t position = 0;
-  for (Py_ssize_t i = 0; i < by_name && PyDict_Next(dict, &position, &name, &value) != 0; ++i) {
+  for (Py_ssize_t i = 0; PyDict_Next(keeper_, &position, &name, &value) != 0; ++i) {
     PyTuple_SET_ITEM(names_, i, Py_NewRef(name));
-    arguments_[positional + i] = value;
+    own_[positional + static_cast<size_t>(i)] = value;
+    if (PyUnicode_Check(name)) continue;
+    PyErr_SetString(PyExc_TypeError, "keywords must be strings");
+    return;
   }
+  arguments_ = own_;
 }
 
 FlatArguments::~FlatArguments() {
-  PyMem_Free(arguments_);
+  PyMem_Free(own_);
   Py_XDECREF(names_);
+  Py_XDECREF(keeper_);
 }
 
-PyObject* wrong_count(const FunctionRecord& record, Py_ssize_t given) {
-  if (given > record.positional) {
-    set_too_many(record, given);
-    return nullptr;
-  }
-  const std::string names = called(record);
-  PyErr_Format(PyExc_TypeError, "%s() takes exactly %s (%zd given)", names.c_str(),
-               counted(record.positional, "argument").c_str(), given);
-  return nullptr;
-}
-
-PyObject* wrong_argument(const FunctionRecord& record, size_t index, PyObject* argument,
-                         const char* expected) {
-  if (PyErr_Occurred() != nullptr) return nullptr;
-  const char* name = record.parameters[index].name;
-  const std::string which =
-      name != nullptr ? "'" + std::string(name) + "'" : std::to_string(index + 1);
+void wrong_argument(const FunctionRecord& record, size_t index, PyObject* argument) {
+  if (PyErr_Occurred() != nullptr) return;
+  const Passed& type = *record.passed[index];
   // None is spelled as itself, as CPython does.
-  const char* given = Py_IsNone(argument) ? "None" : Py_TYPE(argument)->tp_name;
   PyErr_Format(PyExc_TypeError, "%s() argument %s must be %s%s, not %.200s",
-               called(record).c_str(), which.c_str(), expected,
-               record.parameters[index].or_none ? " or None" : "", given);
-  return nullptr;
+               called(record).c_str(), shown(record, index).c_str(), *type.expected,
+               type.or_none ? " or None" : "",
+               Py_IsNone(argument) ? "None" : Py_TYPE(argument)->tp_name);
 }
 
 }  // namespace tenure::bind

@@ -14,6 +14,7 @@ namespace tenure::bind {
 // CPython's method descriptors have made sure that it is an instance.
 template <typename T>
 struct ObjectSelf {
+  static constexpr bool kIsMethod = true;
   static bool is_usable(PyObject* self) { return bind::is_usable<T>(self); }
   static T& get(PyObject* self) { return object_of<T>(self); }
 };
@@ -21,16 +22,19 @@ struct ObjectSelf {
 // The Python object; as a class derived from T sees itself.
 template <typename T>
 struct HandleSelf {
+  static constexpr bool kIsMethod = true;
   static bool is_usable(PyObject* self) { return bind::is_usable<T>(self); }
   static Borrowed<> get(PyObject* self) { return Borrowed<>(self); }
 };
 
 // Whatever CPython gives: of class methods the class, of constructors the type or the instance.
 struct PlainSelf {
+  static constexpr bool kIsMethod = true;
   static bool is_usable(PyObject* /*self*/) { return true; }
   static PyObject* get(PyObject* self) { return self; }
 };
 struct ClassSelf {
+  static constexpr bool kIsMethod = true;
   static bool is_usable(PyObject* /*self*/) { return true; }
   static Borrowed<> get(PyObject* self) { return Borrowed<>(self); }
 };

@@ -22,7 +22,7 @@ def _runs(ctx: Context) -> list[dict[str, Any]]:
         for number in range(PROCESSES):
             rounds, seed = ctx.rounds(ROUNDS), ctx.seed + number
             found.append(
-                run(ctx, "drop", programs.pyo3(), "sendable,c,pyo3", COUNT, rounds, seed)
+                run(ctx, "drop", programs.pyo3("decref"), "sendable,c,pyo3", COUNT, rounds, seed)
             )
             ctx.progress.step("decref/drop", number + 1, PROCESSES)
         ctx.progress.clear()

@@ -37,7 +37,7 @@ def memory_row(ctx: Context, name: str, threads: int, pace: int, consumer: str) 
 
     def side(which: str) -> Any:
         def sample(_: int) -> dict[str, Any]:
-            return run(ctx, "flood", programs.pyo3(), which, threads, pushes, pace, consumer)
+            return run(ctx, "flood", programs.pyo3("decref"), which, threads, pushes, pace, consumer)
 
         return sample
 

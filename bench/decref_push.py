@@ -69,7 +69,7 @@ def _how(ctx: Context, what: str, runs: list[dict[str, Any]], threads: int, coun
 
 def _samples(ctx: Context, sides: str, threads: int, count: int) -> list[dict[str, Any]]:
     def measure() -> list[dict[str, Any]]:
-        library = programs.pyo3() if "pyo3" in sides else "-"
+        library = programs.pyo3("decref") if "pyo3" in sides else "-"
         found = []
         for number in range(PROCESSES):
             seed = ctx.seed + number

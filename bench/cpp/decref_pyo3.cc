@@ -9,7 +9,7 @@ namespace {
 using Drop = void(PyObject* const* objects, size_t count, size_t times);
 using Body = void(void* argument);
 
-// bench/pyo3/src/lib.rs.
+// bench/pyo3/decref/src/lib.rs.
 struct Functions {
   const char* (*version)() = nullptr;
   Drop* drop = nullptr;

@@ -1,4 +1,4 @@
-// PyO3's side, from the library that bench/pyo3 is built into.
+// PyO3's side, from the library that bench/pyo3/decref is built into.
 #ifndef TENURE_BENCH_CPP_DECREF_PYO3_H_
 #define TENURE_BENCH_CPP_DECREF_PYO3_H_
 

@@ -69,8 +69,8 @@ class Side {
 //   and those of bench/cpp/decref_candidates.h
 Side* find_side(const std::string& name);
 
-// Loads what bench/pyo3 is built into; answers what it is, such as "PyO3 0.28.2", or nothing with a
-// Python error set. Thread state: attached.
+// Loads what bench/pyo3/decref is built into; answers what it is, such as "PyO3 0.28.2", or nothing
+// with a Python error set. Thread state: attached.
 std::string load_pyo3(const char* path);
 
 }  // namespace tenure::bench

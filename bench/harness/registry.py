@@ -26,9 +26,10 @@ class Target:
     limit: float
     text: str
     of: str = "speedup"  # or "value"
+    against: str = ""  # which peers count: those whose labels begin so
 
     def value(self, row: Row) -> float:
-        return row.tenure if self.of == "value" else min(row.speedup.values())
+        return row.tenure if self.of == "value" else min(row.speedup[p] for p in self._peers(row))
 
     def wanted(self, row: Row) -> str:
         return f"{'<=' if self._is_ceiling(row) else '>='} {self.limit:g}"
@@ -39,11 +40,14 @@ class Target:
         missing = value - self.limit if self._is_ceiling(row) else self.limit - value
         said = "holds" if missing <= 0 else f"misses by {missing:.2g}"
         if self.of == "speedup":
-            intervals = [row.spread[f"speedup {label}"] for label in row.speedup]
+            intervals = [row.spread[f"speedup {label}"] for label in self._peers(row)]
             low, high = (min(interval[end] for interval in intervals) for end in (0, 1))
             if low < self.limit <= high:
                 said += f" (this run's noise: {low:.3g} to {high:.3g})"
         return f"{said}: {self.text}"
+
+    def _peers(self, row: Row) -> list[str]:
+        return [label for label in row.speedup if label.startswith(self.against)]
 
     def _is_ceiling(self, row: Row) -> bool:
         return self.of == "value" and row.better == "lower"

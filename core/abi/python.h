@@ -9,7 +9,8 @@
 
 // What these do ends in the interpreter: no code of anybody else's runs in them, and no exception
 // comes out. A compiler that knows needs no landing pad behind them, and can jump to the last one
-// of a function instead of calling it.
+// of a function instead of calling it. GCC's only: Clang takes the attribute for another type.
+#ifndef __clang__
 extern "C" {
 [[gnu::nothrow]] PyAPI_FUNC(PyObject*) PyFloat_FromDouble(double);
 [[gnu::nothrow]] PyAPI_FUNC(PyObject*) PyLong_FromLong(long);
@@ -22,5 +23,6 @@ extern "C" {
 [[gnu::nothrow]] PyAPI_FUNC(void) PyObject_Free(void*);
 [[gnu::nothrow]] PyAPI_FUNC(PyObject*) PyObject_Init(PyObject*, PyTypeObject*);
 }
+#endif
 
 #endif  // TENURE_CORE_ABI_PYTHON_H_

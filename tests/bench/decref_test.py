@@ -26,7 +26,7 @@ class Scripts(unittest.TestCase):
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         self.enterContext(unittest.mock.patch.object(context, "OUT", Path(folder)))
-        places = {"TENURE_BENCH_PROGRAMS": folder, "TENURE_BENCH_PYO3": "/library.so"}
+        places = {"TENURE_BENCH_PROGRAMS": folder, "TENURE_BENCH_PYO3": folder}
         self.enterContext(unittest.mock.patch.dict(os.environ, places))
         self.ctx = self.enterContext(context.Context(Progress(io.StringIO()), runs=3, seed=1))
         self.enterContext(unittest.mock.patch.object(self.ctx, "run_sample", self.run_sample))
@@ -140,9 +140,9 @@ class Programs(unittest.TestCase):
     def test_what_is_not_built_says_so(self):
         with (
             unittest.mock.patch.dict(os.environ, clear=True),
-            self.assertRaisesRegex(BenchError, "PyO3 library .*not built; run this by ./dev bench"),
+            self.assertRaisesRegex(BenchError, "crates of bench/pyo3 .*not built; run this by ./dev bench"),
         ):
-            programs.pyo3()
+            programs.pyo3("decref")
 
 
 def measure(name, ctx):

@@ -62,6 +62,8 @@ class Registry(unittest.TestCase):
         registry.discover(bench_path.BENCH)
         found = {benchmark.name: benchmark for benchmark in registry.all_benchmarks()}
         wanted = {"import/django", "load/django/all", "load/django/prelinked", "size/django"}
+        wanted |= {"call/one/instructions", "call/construct/than-bindings", "call/compile/size"}
+        wanted |= {"handles/owned", "handles/lookup/instructions", "handles/temporaries"}
         wanted |= {"decref/push/1", "decref/memory/paced", "decref/release/list/pause"}
         wanted |= {"process/django", "sharing/django/of-image", "steady/calls/instructions"}
         self.assertLessEqual(wanted, found.keys())
@@ -87,6 +89,12 @@ class Verdict(unittest.TestCase):
     def test_target_for_a_value(self):
         shares = make_row("s", "fraction", "higher", "CPython", [0.4], {}, "m")
         self.assertIn("misses by 0.1", Target(0.5, "shared", of="value").verdict(shares))
+
+    def test_target_against_some_peers_only(self):
+        peers = {"C API, CPython": [1.0], "other 2": [0.5]}
+        two = make_row("s", "ns", "lower", "CPython", [1.0], peers, "m")
+        self.assertEqual(Target(1, "as C", against="C API").verdict(two), "holds: as C")
+        self.assertIn("misses by 0.5", Target(1, "as all").verdict(two))
 
     def test_where_less_is_better_a_value_has_a_ceiling(self):
         pause = make_row("s", "ms", "lower", "CPython", [2.5], {}, "m")

@@ -1,9 +1,9 @@
-//! Tells the library which PyO3 it is made of: what Cargo wrote down when it chose one.
+//! The build script of every crate here: tells it which PyO3 it is made of: what Cargo wrote down when it chose one.
 
 use std::{env, fs, path::Path};
 
 fn main() {
-    let lock = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap()).join("Cargo.lock");
+    let lock = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap()).join("../Cargo.lock");
     let text = fs::read_to_string(&lock).expect("Cargo has written no Cargo.lock");
     let version = text
         .split("[[package]]")

@@ -1,4 +1,4 @@
-"""The commands of ``python3 -m tenure``: freeze, inspect, verify, run.
+"""The commands of ``python3 -m tenure``: freeze, inspect, verify, run, stubs.
 
 Exit codes: 0 done, 1 could not be done (one sentence says why and what to do), 2 wrong usage,
 130 interrupted.
@@ -103,6 +103,22 @@ def _parser() -> argparse.ArgumentParser:
         description="Loads FILE, then does what python3 would do with the rest.",
     )
     run.add_argument("file", metavar="FILE")
+
+    stubs = commands.add_parser(
+        "stubs",
+        help="write the .pyi files of extension modules made with Tenure",
+        description="Imports each MODULE and writes what it says of itself, for type checkers and"
+        " editors: a.b becomes a/b.pyi.",
+    )
+    stubs.add_argument("modules", metavar="MODULE", nargs="+", help="as in an import")
+    stubs.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        default="-",
+        help="the folder to write to, which is made; - prints to standard output, as does no -o",
+    )
+    stubs.set_defaults(command=_stubs)
     return parser
 
 
@@ -261,6 +277,24 @@ def _verify(arguments: argparse.Namespace) -> int:
         print(f"{_count(stale, 'module')} not as in the sources; freeze again to bring them in")
         return 1
     print(f"{arguments.file}: {_count(len(image.modules), 'module')}, nothing wrong")
+    return 0
+
+
+def _stubs(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from ._stubs import StubError, stub_of, write_stub
+
+    try:
+        # All of them before the first file, so that nothing is written if one cannot be made.
+        texts = {name: stub_of(name) for name in arguments.modules}
+        for name, text in texts.items():
+            if arguments.output == "-":
+                print(f"# {name}\n{text}" if len(texts) > 1 else text, end="")
+            else:
+                print(write_stub(Path(arguments.output), name, text))
+    except StubError as error:
+        raise _UserError(str(error)) from None
     return 0
 
 

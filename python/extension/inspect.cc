@@ -55,12 +55,12 @@ PyObject* modules(const image::View& view) {
     if (!name) return nullptr;
     Result<> origin = text_object(view.text(module.origin));
     if (!origin) return nullptr;
-    if (!append(list.get(),
-                Py_BuildValue("{s:O,s:O,s:O,s:K,s:K,s:K}", "name", name.get(), "origin",
-                              origin.get(), "is_package",
-                              module.flags & image::kPackage ? Py_True : Py_False, "bytes",
-                              number(bytes), "source_bytes", number(module.source_bytes),
-                              "source_checksum", number(module.source_checksum)))) {
+    if (!append(
+            list.get(),
+            Py_BuildValue("{s:O,s:O,s:O,s:K,s:K,s:K}", "name", name.get(), "origin", origin.get(),
+                          "is_package", module.flags & image::kPackage ? Py_True : Py_False,
+                          "bytes", number(bytes), "source_bytes", number(module.source_bytes),
+                          "source_checksum", number(module.source_checksum)))) {
       return nullptr;
     }
   }
@@ -102,7 +102,7 @@ PyObject* inspect(PyObject* module, PyObject* path_object) {
                        "externals", static_cast<Py_ssize_t>(view.externals().size()),        //
                        "usable", usable ? Py_True : Py_False,                                //
                        "reason", usable ? "" : problem.what.c_str(),                         //
-                       "parts", part_list.get(),                                           //
+                       "parts", part_list.get(),                                             //
                        "modules", module_list.get());
 }
 

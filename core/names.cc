@@ -16,8 +16,7 @@ constinit std::mutex filling;
 
 }  // namespace
 
-NameSlot::NameSlot(const char* content, size_t length)
-    : text(content), bytes(length), next(first) {
+NameSlot::NameSlot(const char* content, size_t length) : text(content), bytes(length), next(first) {
   first = this;
 }
 

@@ -129,7 +129,7 @@ class [[nodiscard]] Result<T> {
   using Value = T;
 
   Result(Failed /*error*/) : object_(nullptr) { assert(internal::is_error_set()); }  // NOLINT
-  Result(T value) : object_(value.get()) {}                                        // NOLINT
+  Result(T value) : object_(value.get()) {}                                          // NOLINT
   // Requires: object is what T says, borrowed, or null with a Python error set.
   explicit Result(PyObject* object) : object_(object) {
     assert(object != nullptr || internal::is_error_set());
@@ -249,11 +249,12 @@ class [[nodiscard]] Lookup {
 // A name of its own for each, so that one may stand in another.
 #define TENURE_TRY_NAME(number) TENURE_TRY_JOIN(tenure_result_, number)
 #define TENURE_TRY_JOIN(a, b) a##b
-#define TENURE_TRY_AS(expression, result)                \
-  __extension__({                                        \
-    auto result = (expression);                          \
-    if (!result) [[unlikely]] return ::tenure::Failed{}; \
-    std::move(result).take();                            \
+#define TENURE_TRY_AS(expression, result) \
+  __extension__({                         \
+    auto result = (expression);           \
+    if (!result) [[unlikely]]             \
+      return ::tenure::Failed{};          \
+    std::move(result).take();             \
   })
 
 #include "tenure/handles/object.h"

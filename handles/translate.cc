@@ -15,8 +15,8 @@
 #include <typeinfo>
 #include <utility>
 
-#include "tenure/handles/error.h"
 #include "tenure/core/attach.h"
+#include "tenure/handles/error.h"
 
 namespace tenure {
 

@@ -8,8 +8,8 @@
 // An instance is a list, then the Stack. It begins empty, an exception without args: the base's
 // __init__() is not called. Methods see the list as a Borrowed<>.
 //
-// Those that are missing here cannot be: int, str, bytes and tuple have no fixed size, bool and None
-// no subclasses.
+// Those that are missing here cannot be: int, str, bytes and tuple have no fixed size, bool and
+// None no subclasses.
 //
 // Thread safety: as the class it is.
 #ifndef TENURE_HANDLES_BIND_BUILTIN_BASES_H_

@@ -49,8 +49,8 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
         if (stop != 0) return stop;
       }
     } else if constexpr (kStored<T> == Stored::kInline) {
-      const int stop = visit_references(
-          value, [&](const Object& member) { return visit(member.get(), arg); });
+      const int stop =
+          visit_references(value, [&](const Object& member) { return visit(member.get(), arg); });
       if (stop != 0) return stop;
     }
   }
@@ -188,8 +188,8 @@ struct Constructor<T, Maker, Types<A...>> {
   }
 };
 
-// Constructor calls by a type's vectorcall; by tp_new and tp_init for a class in Python that derives
-// from it, and for those who call __new__() and __init__() themselves.
+// Constructor calls by a type's vectorcall; by tp_new and tp_init for a class in Python that
+// derives from it, and for those who call __new__() and __init__() themselves.
 template <typename T, typename Maker, typename Site, typename... S>
 struct Init {
   using Parameters = typename Maker::Parameters;
@@ -260,7 +260,8 @@ decltype(auto) shown(const M& member) {
 // Attributes: one C++ member, or a function to read and one to write.
 template <typename T, auto kGet>
 PyObject* get_attribute(PyObject* self, void* /*name*/) {
-  if (!is_usable<T>(self)) [[unlikely]] return refuse_self(self);
+  if (!is_usable<T>(self)) [[unlikely]]
+    return refuse_self(self);
   if constexpr (std::is_member_object_pointer_v<decltype(kGet)>) {
     const T& object = object_of<T>(self);
     using M = typename MemberOf<kGet>::Type;
@@ -381,8 +382,8 @@ class ClassBuilder {
   // A data member that Python code may read.
   template <auto kMember>
   ClassBuilder& readonly(const char* name, Doc documentation = {nullptr}) {
-    add_attribute<typename bind::MemberOf<kMember>::Type>(name, documentation,
-                                                          &bind::get_attribute<T, kMember>, nullptr);
+    add_attribute<typename bind::MemberOf<kMember>::Type>(
+        name, documentation, &bind::get_attribute<T, kMember>, nullptr);
     return *this;
   }
 
@@ -427,11 +428,10 @@ class ClassBuilder {
   // Makes instances callable; the words are those of def().
   template <auto kFunction, typename Site = decltype([] {}), typename... S>
   ClassBuilder& call(const S&... words) {
-    using Own = bind::ParametersAfter<bind::ObjectSelf<T>,
-                                      typename bind::Signature<kFunction>::Parameters>;
+    using Own =
+        bind::ParametersAfter<bind::ObjectSelf<T>, typename bind::Signature<kFunction>::Parameters>;
     using Form = bind::Shape<Own, bind::Types<S...>>;
-    using Function =
-        bind::Bound<kFunction, Site, bind::ObjectSelf<T>, Form>;
+    using Function = bind::Bound<kFunction, Site, bind::ObjectSelf<T>, Form>;
     if (!is_first_) return *this;
     const bind::Word list[] = {bind::word_of(words)..., {}};
     Function::keep_defaults(words...);
@@ -472,7 +472,7 @@ class ClassBuilder {
   ClassBuilder& pickle() {
     if (is_first_) {
       record.add_plain_method({"__reduce__", &bind::Pickler<T, kFunction>::reduce_method,
-                                METH_NOARGS, "__reduce__($self)\n--\n\nFor pickle."});
+                               METH_NOARGS, "__reduce__($self)\n--\n\nFor pickle."});
     }
     return *this;
   }
@@ -480,13 +480,14 @@ class ClassBuilder {
  private:
   static inline bind::ClassRecord record = {
       .info = &bind::class_info<T>,
-      .base_info = [] {
-        if constexpr (std::is_void_v<typename ClassTraits<T>::Base>) {
-          return static_cast<bind::ClassInfo*>(nullptr);
-        } else {
-          return &bind::class_info<typename ClassTraits<T>::Base>;
-        }
-      }(),
+      .base_info =
+          [] {
+            if constexpr (std::is_void_v<typename ClassTraits<T>::Base>) {
+              return static_cast<bind::ClassInfo*>(nullptr);
+            } else {
+              return &bind::class_info<typename ClassTraits<T>::Base>;
+            }
+          }(),
       .builtin_base = &bind::BuiltinBase<T>::type,
       .size = static_cast<int>(bind::basic_size<T>()),
       .flags = Py_TPFLAGS_DEFAULT | (ClassTraits<T>::kMayBeBase ? Py_TPFLAGS_BASETYPE : 0) |
@@ -498,14 +499,21 @@ class ClassBuilder {
   };
 
   // A base's methods find their object in a T's instance.
-  static void check_base() {
+  void check_base() {
     using Base = typename ClassTraits<T>::Base;
     if constexpr (!std::is_void_v<Base>) {
       static_assert(std::is_base_of_v<Base, T>, "ClassTraits<T>::Base is a base of T");
-      static_assert(requires(Base* base) { static_cast<T*>(base); },
-                    "ClassTraits<T>::Base is a virtual or ambiguous base of T");
+      static_assert(
+          requires(Base* base) { static_cast<T*>(base); },
+          "ClassTraits<T>::Base is a virtual or ambiguous base of T");
       static_assert(bind::kStored<T> == Stored::kInline && bind::kStored<Base> == Stored::kInline,
                     "only classes whose objects are in their instances derive from each other");
+      // Anywhere but at the beginning it would not be found.
+      auto* const place = reinterpret_cast<T*>(alignof(std::max_align_t));
+      if (static_cast<void*>(static_cast<Base*>(place)) != place) {
+        PyErr_SetString(PyExc_SystemError, "ClassTraits<T>::Base is not the first base of T");
+        module_.check(false);
+      }
 // Neither has virtual bases, and GCC and Clang know the place; they warn all the same.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
@@ -534,8 +542,9 @@ class ClassBuilder {
     const bind::Word list[] = {bind::word_of(words)..., {}};
     Calls::Make::keep_defaults(words...);
     Calls::Remake::keep_defaults(words...);
-    record.add_init(module_, {Calls::Make::record, Calls::Remake::record, &Calls::construct,
-                              &Calls::tp_new, &Calls::tp_init},
+    record.add_init(module_,
+                    {Calls::Make::record, Calls::Remake::record, &Calls::construct, &Calls::tp_new,
+                     &Calls::tp_init},
                     list, sizeof...(S));
     return *this;
   }

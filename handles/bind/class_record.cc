@@ -10,19 +10,22 @@ namespace {
 
 // With these names a method alone does not make the operator work.
 constexpr const char* kOperators[] = {
-    "__add__",    "__sub__",      "__mul__",     "__truediv__",  "__floordiv__", "__mod__",
-    "__divmod__", "__pow__",      "__lshift__",  "__rshift__",   "__and__",      "__or__",
-    "__xor__",    "__matmul__",   "__neg__",     "__pos__",      "__abs__",      "__invert__",
-    "__bool__",   "__int__",      "__float__",   "__index__",    "__len__",      "__getitem__",
-    "__setitem__", "__delitem__", "__contains__", "__iter__",    "__next__",     "__call__",
-    "__repr__",   "__str__",      "__hash__",    "__eq__",       "__ne__",       "__lt__",
-    "__le__",     "__gt__",       "__ge__",      "__init__",     "__new__",      "__iadd__",
-    "__isub__",   "__imul__",     "__itruediv__", "__radd__",    "__rsub__",     "__rmul__",
-    "__rtruediv__", "__rfloordiv__", "__rmod__", "__rdivmod__", "__rpow__", "__rlshift__",
-    "__rrshift__", "__rand__", "__ror__", "__rxor__", "__rmatmul__", "__ifloordiv__", "__imod__",
-    "__ipow__", "__ilshift__", "__irshift__", "__iand__", "__ior__", "__ixor__", "__imatmul__",
-    "__getattr__", "__getattribute__", "__setattr__", "__delattr__", "__get__", "__set__",
-    "__delete__", "__del__", "__await__", "__aiter__", "__anext__",
+    "__add__",     "__sub__",      "__mul__",     "__truediv__",  "__floordiv__",
+    "__mod__",     "__divmod__",   "__pow__",     "__lshift__",   "__rshift__",
+    "__and__",     "__or__",       "__xor__",     "__matmul__",   "__neg__",
+    "__pos__",     "__abs__",      "__invert__",  "__bool__",     "__int__",
+    "__float__",   "__index__",    "__len__",     "__getitem__",  "__setitem__",
+    "__delitem__", "__contains__", "__iter__",    "__next__",     "__call__",
+    "__repr__",    "__str__",      "__hash__",    "__eq__",       "__ne__",
+    "__lt__",      "__le__",       "__gt__",      "__ge__",       "__init__",
+    "__new__",     "__iadd__",     "__isub__",    "__imul__",     "__itruediv__",
+    "__radd__",    "__rsub__",     "__rmul__",    "__rtruediv__", "__rfloordiv__",
+    "__rmod__",    "__rdivmod__",  "__rpow__",    "__rlshift__",  "__rrshift__",
+    "__rand__",    "__ror__",      "__rxor__",    "__rmatmul__",  "__ifloordiv__",
+    "__imod__",    "__ipow__",     "__ilshift__", "__irshift__",  "__iand__",
+    "__ior__",     "__ixor__",     "__imatmul__", "__getattr__",  "__getattribute__",
+    "__setattr__", "__delattr__",  "__get__",     "__set__",      "__delete__",
+    "__del__",     "__await__",    "__aiter__",   "__anext__",
 };
 
 // The documentation, after what inspect.signature() reads: as of init(), which has a "$self" too.
@@ -58,8 +61,7 @@ void ClassRecord::reset(const char* documentation) {
 void ClassRecord::add_plain_method(const PyMethodDef& method) { parts->methods.push_back(method); }
 
 void ClassRecord::add_method(Module& module, FunctionRecord& record, const char* self,
-                             int flags_of_it, const char* name, const Word* words,
-                             size_t count) {
+                             int flags_of_it, const char* name, const Word* words, size_t count) {
   if (!module.is_well()) return;
   for (const char* op : kOperators) {
     if (std::strcmp(name, op) != 0) continue;

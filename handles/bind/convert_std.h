@@ -253,8 +253,8 @@ struct StoreTuple {
       if (item != nullptr) PyTuple_SET_ITEM(made, index++, item);
       return item != nullptr;
     };
-    const bool is_well = std::apply(
-        [&](auto&... one) { return (put(store(std::move(one))) && ...); }, value);
+    const bool is_well =
+        std::apply([&](auto&... one) { return (put(store(std::move(one))) && ...); }, value);
     return is_well ? std::move(tuple).release() : nullptr;
   }
 };

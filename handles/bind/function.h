@@ -6,10 +6,10 @@
 //   positional-only                         METH_FASTCALL
 //   otherwise                               METH_FASTCALL | METH_KEYWORDS
 //
-// The specialising interpreter calls these without looking; docs/decisions/0014 has the numbers. A call that
-// passes every argument, keywords in the parameters' order, reads them where CPython put them; any
-// other goes through gather() (record.h). Nothing is allocated, registered or written but the
-// answer.
+// The specialising interpreter calls these without looking; docs/decisions/0014 has the numbers. A
+// call that passes every argument, keywords in the parameters' order, reads them where CPython put
+// them; any other goes through gather() (record.h). Nothing is allocated, registered or written but
+// the answer.
 //
 // Not for: including directly; module.h and class.h use it.
 //
@@ -157,7 +157,8 @@ Word word_of(const S& word) {
   if constexpr (std::is_same_v<S, Doc>) {
     return {Word::Kind::kDoc, word.text, nullptr, nullptr};
   } else if constexpr (kHasDefault<S>) {
-    return {Word::Kind::kArg, word.name, &show_default<std::remove_cv_t<decltype(word.value)>>, &word.value};
+    return {Word::Kind::kArg, word.name, &show_default<std::remove_cv_t<decltype(word.value)>>,
+            &word.value};
   } else if constexpr (kIsArg<S>) {
     return {Word::Kind::kArg, word.name, nullptr, nullptr};
   } else {
@@ -224,17 +225,17 @@ struct Defaults<Site, Types<D...>> {
   }
 };
 
-// Converts the arguments of functions with these parameters, null where there is a default. False if
-// one could not be converted, with an error set. Not inlined: the frequent cases are.
+// Converts the arguments of functions with these parameters, null where there is a default. False
+// if one could not be converted, with an error set. Not inlined: the frequent cases are.
 template <size_t... I, typename... L>
 [[gnu::noinline]] bool load_slowly(const FunctionRecord& record,
                                    Leaves<std::index_sequence<I...>, L...>& loaders,
                                    PyObject* const* given) {
   unsigned int wrong = 0;
-  const bool is_loaded = (((given[I] == nullptr && record.has_default(I)) ||
-                           static_cast<Leaf<I, L>&>(loaders).value.load(given[I]) ||
-                           (wrong = I, false)) &&
-                          ...);
+  const bool is_loaded =
+      (((given[I] == nullptr && record.has_default(I)) ||
+        static_cast<Leaf<I, L>&>(loaders).value.load(given[I]) || (wrong = I, false)) &&
+       ...);
   if (!is_loaded) wrong_argument(record, wrong, given[wrong]);
   return is_loaded;
 }
@@ -289,8 +290,8 @@ struct Bound<kFunction, Site, Self, Shape<Types<A...>, Types<S...>>> {
       (std::is_void_v<Return> ||
        (std::is_trivially_copyable_v<Return> && kNeverThrows<Storer<Return>>));
   // Whether frequent arguments are converted without a call.
-  static constexpr bool kIsQuick = kIsQuiet && !Form::kTakesAll && !Form::kHasDefaults &&
-                                   (kLoadsQuickly<Loader<A>> && ...);
+  static constexpr bool kIsQuick =
+      kIsQuiet && !Form::kTakesAll && !Form::kHasDefaults && (kLoadsQuickly<Loader<A>> && ...);
 
   // All of that, or false: then nothing has happened. Requires: kIsQuick; as many as there are.
   template <size_t... I>
@@ -307,9 +308,11 @@ struct Bound<kFunction, Site, Self, Shape<Types<A...>, Types<S...>>> {
       return true;
     } else if constexpr ((kLoadsQuickly<Loader<A>> && ...)) {
       if constexpr (Form::kHasDefaults) {
-        if ((is_quick<I>(loaders, given[I]) && ...)) [[likely]] return true;
+        if ((is_quick<I>(loaders, given[I]) && ...)) [[likely]]
+          return true;
       } else {
-        if (load_quickly(loaders, given, Indices{})) [[likely]] return true;
+        if (load_quickly(loaders, given, Indices{})) [[likely]]
+          return true;
       }
       // A copy, so that the others need not be in memory.
       Loaded slow;
@@ -356,7 +359,8 @@ struct Bound<kFunction, Site, Self, Shape<Types<A...>, Types<S...>>> {
       return guarded<false>([&]() __attribute__((always_inline)) -> PyObject* {
         Loaded loaders;
         if (!load(loaders, given, indices)) return nullptr;
-        if (!is_usable(self)) [[unlikely]] return refuse_self(self);
+        if (!is_usable(self)) [[unlikely]]
+          return refuse_self(self);
         return answer<Return>([&]() __attribute__((always_inline)) -> decltype(auto) {
           return run(self, loaders, given, indices);
         });
@@ -375,7 +379,8 @@ struct Bound<kFunction, Site, Self, Shape<Types<A...>, Types<S...>>> {
   [[gnu::always_inline]] static PyObject* finish(PyObject* self, Loaded& loaders,
                                                  PyObject* const* given, Indices indices) {
     if constexpr (!std::is_void_v<Self>) {
-      if (!Self::is_usable(self)) [[unlikely]] return refuse_self(self);
+      if (!Self::is_usable(self)) [[unlikely]]
+        return refuse_self(self);
     }
 #ifdef __cpp_exceptions
     try {
@@ -433,10 +438,9 @@ struct Bound<kFunction, Site, Self, Shape<Types<A...>, Types<S...>>> {
       return guarded<Sig::kNoexcept>([&] { return all(self, arguments, count, kwnames); });
     } else {
       PyObject* slots[kCount + 1];
-      const bool is_in_order =
-          kwnames == nullptr
-              ? Form::kPositional == kCount && count == static_cast<Py_ssize_t>(kCount)
-              : count == 0 && has_all(kwnames, Indices{});
+      const bool is_in_order = kwnames == nullptr ? Form::kPositional == kCount &&
+                                                        count == static_cast<Py_ssize_t>(kCount)
+                                                  : count == 0 && has_all(kwnames, Indices{});
       if (!is_in_order) [[unlikely]] {
         arguments = arrange(record, arguments, count, kwnames, slots);
         if (arguments == nullptr) return nullptr;
@@ -450,7 +454,8 @@ struct Bound<kFunction, Site, Self, Shape<Types<A...>, Types<S...>>> {
     const auto positional = static_cast<size_t>(count);
     const auto by_name = static_cast<size_t>(kwnames != nullptr ? PyTuple_GET_SIZE(kwnames) : 0);
     const Arguments given{{arguments, positional}, {arguments + positional, by_name}, kwnames};
-    if (!is_usable(self)) [[unlikely]] return refuse_self(self);
+    if (!is_usable(self)) [[unlikely]]
+      return refuse_self(self);
     return answer<Return>([&]() __attribute__((always_inline)) -> decltype(auto) {
       if constexpr (std::is_void_v<Self>) {
         return call<kFunction>(given);

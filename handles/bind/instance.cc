@@ -24,7 +24,8 @@ PyObject* refuse_init(PyObject* self, Made made) {
 }
 
 PyObject* refuse_lent(PyObject* self) {
-  PyErr_Format(PyExc_BufferError, "the memory of this '%.200s' object is lent", Py_TYPE(self)->tp_name);
+  PyErr_Format(PyExc_BufferError, "the memory of this '%.200s' object is lent",
+               Py_TYPE(self)->tp_name);
   return nullptr;
 }
 

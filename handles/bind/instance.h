@@ -4,7 +4,8 @@
 //
 // The C++ object is part of the Python object, at a place that is known when the program is
 // compiled; a method finds it by adding a number. Whether an object is an instance of T is told
-// by its type's tp_dealloc, a function that every T has one of, so that no type has to be looked up.
+// by its type's tp_dealloc, a function that every T has one of, so that no type has to be looked
+// up.
 //
 // How T is kept can be chosen, once, where T is defined:
 //
@@ -350,7 +351,8 @@ bool has_base_with(PyTypeObject* type, destructor dealloc);
 template <typename T>
 bool is_instance(PyObject* object) {
   PyTypeObject* const type = Py_TYPE(object);
-  if (type->tp_dealloc == &dealloc<T>) [[likely]] return true;
+  if (type->tp_dealloc == &dealloc<T>) [[likely]]
+    return true;
   // Of a class in Python that derives from it.
   PyTypeObject* const base = type->tp_base;
   if (base != nullptr && base->tp_dealloc == &dealloc<T>) return true;
@@ -376,7 +378,8 @@ template <typename T, typename Make>
     return std::move(owner).release();
   } else {
     void* const memory = take_memory<T>(type);
-    if (memory == nullptr) [[unlikely]] return PyErr_NoMemory();
+    if (memory == nullptr) [[unlikely]]
+      return PyErr_NoMemory();
     auto* const room = static_cast<Instance<T>*>(memory);
     struct Guard {
       ~Guard() {
@@ -414,7 +417,8 @@ PyObject* new_plain(PyTypeObject* type) {
 template <typename T, typename... A>
 PyObject* answer_instance(A&&... arguments) {
   PyTypeObject* const type = type_of(class_info<T>.slot, class_info<T>.name);
-  if (type == nullptr) [[unlikely]] return nullptr;
+  if (type == nullptr) [[unlikely]]
+    return nullptr;
   return new_instance<T>(
       type, [&](Value<T>* place) { StorageOf<T>::make(place, std::forward<A>(arguments)...); });
 }
@@ -448,7 +452,8 @@ template <typename T>
   requires std::is_class_v<T>
 struct FromPython<T*> {
   static inline const char* const& kExpected = bind::class_info<std::remove_const_t<T>>.name;
-  static inline const char* const& kAnnotation = bind::class_info<std::remove_const_t<T>>.annotation;
+  static inline const char* const& kAnnotation =
+      bind::class_info<std::remove_const_t<T>>.annotation;
   static constexpr bool kOrNone = true;
 
   bool load(PyObject* object) {

@@ -70,7 +70,8 @@ bool Module::enter(ClassSlot& slot, PyObject* type) {
 void Module::add_class(ClassRecord& record, bool is_public) {
   if (!is_well_) return;
   if (is_first() && is_public) record_.parts->classes.push_back(&record);
-  PyObject* const type = record.make_type(module_);
+  // Called by a destructor, which nothing may be thrown from.
+  PyObject* const type = guarded<false>([&] { return record.make_type(module_); });
   if (!check(type != nullptr)) return;
   if (!enter(record.info->slot, type) || !is_public) {
     Py_DECREF(type);
@@ -144,9 +145,9 @@ PyObject* initialise(Definition& definition, const char* name, const ModuleOptio
   if (definition.def.m_name == nullptr) {
     PyModuleDef_Slot* slot = definition.slots;
     *slot++ = {Py_mod_exec, reinterpret_cast<void*>(exec)};
-    *slot++ = {Py_mod_multiple_interpreters,
-               options.per_interpreter_gil ? Py_MOD_PER_INTERPRETER_GIL_SUPPORTED
-                                           : Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED};
+    *slot++ = {Py_mod_multiple_interpreters, options.per_interpreter_gil
+                                                 ? Py_MOD_PER_INTERPRETER_GIL_SUPPORTED
+                                                 : Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED};
     *slot++ = {Py_mod_gil, options.free_threading ? Py_MOD_GIL_NOT_USED : Py_MOD_GIL_USED};
     *slot = {};
     definition.def = {PyModuleDef_HEAD_INIT, name,     options.doc, size, nullptr,

@@ -7,8 +7,8 @@
 //     m.attr("unit", "cm");
 //   }
 //
-// is `import shapes; shapes.area(2, height=3)`. The body runs for every interpreter that imports the
-// module; after an error everything in it does nothing and the import raises. It may throw.
+// is `import shapes; shapes.area(2, height=3)`. The body runs for every interpreter that imports
+// the module; after an error everything in it does nothing and the import raises. It may throw.
 //
 // A module says what it bears: `.per_interpreter_gil` where no C++ state of its own is shared
 // between interpreters without a lock, `.free_threading` where attached threads may call into it at
@@ -237,12 +237,12 @@ struct Definer {
 #define TENURE_MODULE(name, m, ...) \
   TENURE_MODULE_WITH_STATE(name, ::tenure::NoState, m __VA_OPT__(, ) __VA_ARGS__)
 
-#define TENURE_MODULE_WITH_STATE(name, State, m, ...)                                         \
-  [[gnu::cold]] static void tenure_body_of_##name(::tenure::ModuleBuilder<State>&);           \
-  PyMODINIT_FUNC PyInit_##name() {                                                            \
-    return ::tenure::bind::Definer<State, &tenure_body_of_##name>::init(                      \
-        #name, ::tenure::ModuleOptions{__VA_ARGS__});                                         \
-  }                                                                                           \
+#define TENURE_MODULE_WITH_STATE(name, State, m, ...)                               \
+  [[gnu::cold]] static void tenure_body_of_##name(::tenure::ModuleBuilder<State>&); \
+  PyMODINIT_FUNC PyInit_##name() {                                                  \
+    return ::tenure::bind::Definer<State, &tenure_body_of_##name>::init(            \
+        #name, ::tenure::ModuleOptions{__VA_ARGS__});                               \
+  }                                                                                 \
   static void tenure_body_of_##name([[maybe_unused]] ::tenure::ModuleBuilder<State>& m)
 
 #endif  // TENURE_HANDLES_BIND_MODULE_H_

@@ -1,19 +1,16 @@
 // Operators of a bound class: op<Op::kAdd, &add, &add_number>().
 //
 //   kNegative kPositive kAbsolute kInvert kInt kFloat kIndex kRepr kStr kIter   f(const T&)
-//   kNext        f(T&) answers a std::optional, a Lookup or a Result<std::optional>: nothing ends it
-//   kBool        f(const T&) answers bool
-//   kLen         f(const T&) answers an integer, not below zero
-//   kHash        f(const T&) answers a size_t
-//   kAdd ... kXor, kMatMul, kPow     f(A, B); one of the two is a T
-//   kInPlaceAdd ... kInPlaceXor      f(T&, B) changes the T; x += y answers x
-//   kEq kNe kLt kLe kGt kGe          f(const T&, B)
-//   kGetItem     f(const T&, key)         kSetItem   f(T&, key, value)       kDelItem  f(T&, key)
-//   kContains    f(const T&, value) answers bool
+//   kNext        f(T&) answers a std::optional, a Lookup or a Result<std::optional>: nothing ends
+//   it kBool        f(const T&) answers bool kLen         f(const T&) answers an integer, not below
+//   zero kHash        f(const T&) answers a size_t kAdd ... kXor, kMatMul, kPow     f(A, B); one of
+//   the two is a T kInPlaceAdd ... kInPlaceXor      f(T&, B) changes the T; x += y answers x kEq
+//   kNe kLt kLe kGt kGe          f(const T&, B) kGetItem     f(const T&, key)         kSetItem
+//   f(T&, key, value)       kDelItem  f(T&, key) kContains    f(const T&, value) answers bool
 //
 // Where several functions are given, the first whose parameters take the operands is called; if
-// there is none, Python goes on to ask the other operand. With kEq alone, != is its opposite; a class
-// that compares and does not say kHash cannot be hashed, as in Python.
+// there is none, Python goes on to ask the other operand. With kEq alone, != is its opposite; a
+// class that compares and does not say kHash cannot be hashed, as in Python.
 //
 // Not for: including directly; class.h uses it.
 //
@@ -31,14 +28,56 @@
 namespace tenure {
 
 enum class Op : unsigned char {
-  kNegative, kPositive, kAbsolute, kInvert, kInt, kFloat, kIndex, kRepr, kStr, kIter,  //
-  kNext, kBool, kLen, kHash,                                                           //
-  kAdd, kSub, kMul, kTrueDiv, kFloorDiv, kMod, kDivMod, kLeftShift, kRightShift,       //
-  kAnd, kOr, kXor, kMatMul, kPow,                                                      //
-  kInPlaceAdd, kInPlaceSub, kInPlaceMul, kInPlaceTrueDiv, kInPlaceFloorDiv, kInPlaceMod,
-  kInPlaceLeftShift, kInPlaceRightShift, kInPlaceAnd, kInPlaceOr, kInPlaceXor, kInPlaceMatMul,  //
-  kLt, kLe, kEq, kNe, kGt, kGe,                                                                 //
-  kGetItem, kSetItem, kDelItem, kContains,
+  kNegative,
+  kPositive,
+  kAbsolute,
+  kInvert,
+  kInt,
+  kFloat,
+  kIndex,
+  kRepr,
+  kStr,
+  kIter,  //
+  kNext,
+  kBool,
+  kLen,
+  kHash,  //
+  kAdd,
+  kSub,
+  kMul,
+  kTrueDiv,
+  kFloorDiv,
+  kMod,
+  kDivMod,
+  kLeftShift,
+  kRightShift,  //
+  kAnd,
+  kOr,
+  kXor,
+  kMatMul,
+  kPow,  //
+  kInPlaceAdd,
+  kInPlaceSub,
+  kInPlaceMul,
+  kInPlaceTrueDiv,
+  kInPlaceFloorDiv,
+  kInPlaceMod,
+  kInPlaceLeftShift,
+  kInPlaceRightShift,
+  kInPlaceAnd,
+  kInPlaceOr,
+  kInPlaceXor,
+  kInPlaceMatMul,  //
+  kLt,
+  kLe,
+  kEq,
+  kNe,
+  kGt,
+  kGe,  //
+  kGetItem,
+  kSetItem,
+  kDelItem,
+  kContains,
 };
 
 namespace bind {
@@ -46,49 +85,92 @@ namespace bind {
 // The slot of an operator that has one of its own; 0 for those that share one.
 constexpr int slot_of(Op op) {
   switch (op) {
-    case Op::kNegative: return Py_nb_negative;
-    case Op::kPositive: return Py_nb_positive;
-    case Op::kAbsolute: return Py_nb_absolute;
-    case Op::kInvert: return Py_nb_invert;
-    case Op::kInt: return Py_nb_int;
-    case Op::kFloat: return Py_nb_float;
-    case Op::kIndex: return Py_nb_index;
-    case Op::kRepr: return Py_tp_repr;
-    case Op::kStr: return Py_tp_str;
-    case Op::kIter: return Py_tp_iter;
-    case Op::kNext: return Py_tp_iternext;
-    case Op::kBool: return Py_nb_bool;
-    case Op::kLen: return Py_mp_length;
-    case Op::kHash: return Py_tp_hash;
-    case Op::kAdd: return Py_nb_add;
-    case Op::kSub: return Py_nb_subtract;
-    case Op::kMul: return Py_nb_multiply;
-    case Op::kTrueDiv: return Py_nb_true_divide;
-    case Op::kFloorDiv: return Py_nb_floor_divide;
-    case Op::kMod: return Py_nb_remainder;
-    case Op::kDivMod: return Py_nb_divmod;
-    case Op::kLeftShift: return Py_nb_lshift;
-    case Op::kRightShift: return Py_nb_rshift;
-    case Op::kAnd: return Py_nb_and;
-    case Op::kOr: return Py_nb_or;
-    case Op::kXor: return Py_nb_xor;
-    case Op::kMatMul: return Py_nb_matrix_multiply;
-    case Op::kPow: return Py_nb_power;
-    case Op::kInPlaceAdd: return Py_nb_inplace_add;
-    case Op::kInPlaceSub: return Py_nb_inplace_subtract;
-    case Op::kInPlaceMul: return Py_nb_inplace_multiply;
-    case Op::kInPlaceTrueDiv: return Py_nb_inplace_true_divide;
-    case Op::kInPlaceFloorDiv: return Py_nb_inplace_floor_divide;
-    case Op::kInPlaceMod: return Py_nb_inplace_remainder;
-    case Op::kInPlaceLeftShift: return Py_nb_inplace_lshift;
-    case Op::kInPlaceRightShift: return Py_nb_inplace_rshift;
-    case Op::kInPlaceAnd: return Py_nb_inplace_and;
-    case Op::kInPlaceOr: return Py_nb_inplace_or;
-    case Op::kInPlaceXor: return Py_nb_inplace_xor;
-    case Op::kInPlaceMatMul: return Py_nb_inplace_matrix_multiply;
-    case Op::kGetItem: return Py_mp_subscript;
-    case Op::kContains: return Py_sq_contains;
-    default: return 0;
+    case Op::kNegative:
+      return Py_nb_negative;
+    case Op::kPositive:
+      return Py_nb_positive;
+    case Op::kAbsolute:
+      return Py_nb_absolute;
+    case Op::kInvert:
+      return Py_nb_invert;
+    case Op::kInt:
+      return Py_nb_int;
+    case Op::kFloat:
+      return Py_nb_float;
+    case Op::kIndex:
+      return Py_nb_index;
+    case Op::kRepr:
+      return Py_tp_repr;
+    case Op::kStr:
+      return Py_tp_str;
+    case Op::kIter:
+      return Py_tp_iter;
+    case Op::kNext:
+      return Py_tp_iternext;
+    case Op::kBool:
+      return Py_nb_bool;
+    case Op::kLen:
+      return Py_mp_length;
+    case Op::kHash:
+      return Py_tp_hash;
+    case Op::kAdd:
+      return Py_nb_add;
+    case Op::kSub:
+      return Py_nb_subtract;
+    case Op::kMul:
+      return Py_nb_multiply;
+    case Op::kTrueDiv:
+      return Py_nb_true_divide;
+    case Op::kFloorDiv:
+      return Py_nb_floor_divide;
+    case Op::kMod:
+      return Py_nb_remainder;
+    case Op::kDivMod:
+      return Py_nb_divmod;
+    case Op::kLeftShift:
+      return Py_nb_lshift;
+    case Op::kRightShift:
+      return Py_nb_rshift;
+    case Op::kAnd:
+      return Py_nb_and;
+    case Op::kOr:
+      return Py_nb_or;
+    case Op::kXor:
+      return Py_nb_xor;
+    case Op::kMatMul:
+      return Py_nb_matrix_multiply;
+    case Op::kPow:
+      return Py_nb_power;
+    case Op::kInPlaceAdd:
+      return Py_nb_inplace_add;
+    case Op::kInPlaceSub:
+      return Py_nb_inplace_subtract;
+    case Op::kInPlaceMul:
+      return Py_nb_inplace_multiply;
+    case Op::kInPlaceTrueDiv:
+      return Py_nb_inplace_true_divide;
+    case Op::kInPlaceFloorDiv:
+      return Py_nb_inplace_floor_divide;
+    case Op::kInPlaceMod:
+      return Py_nb_inplace_remainder;
+    case Op::kInPlaceLeftShift:
+      return Py_nb_inplace_lshift;
+    case Op::kInPlaceRightShift:
+      return Py_nb_inplace_rshift;
+    case Op::kInPlaceAnd:
+      return Py_nb_inplace_and;
+    case Op::kInPlaceOr:
+      return Py_nb_inplace_or;
+    case Op::kInPlaceXor:
+      return Py_nb_inplace_xor;
+    case Op::kInPlaceMatMul:
+      return Py_nb_inplace_matrix_multiply;
+    case Op::kGetItem:
+      return Py_mp_subscript;
+    case Op::kContains:
+      return Py_sq_contains;
+    default:
+      return 0;
   }
 }
 
@@ -194,9 +276,7 @@ struct Operator {
     }
     return value;
   }
-  static int truth(PyObject* self) {
-    return static_cast<int>(number<Py_ssize_t>(self, -1));
-  }
+  static int truth(PyObject* self) { return static_cast<int>(number<Py_ssize_t>(self, -1)); }
   static Py_hash_t hash(PyObject* self) {
     const auto value = number<Py_hash_t>(self, -1);
     // -1 says that there is an error.

@@ -1,6 +1,7 @@
 // arg("x"), arg("y") = 2, kw_only(), pos_only(), doc("..."): how Python code passes arguments.
 //
-//   m.def<&f>("f", arg("a"), pos_only(), arg("b"), kw_only(), arg("c") = 1.5, doc("What it does."));
+//   m.def<&f>("f", arg("a"), pos_only(), arg("b"), kw_only(), arg("c") = 1.5, doc("What it
+//   does."));
 //
 // is f(a, /, b, *, c=1.5). Without any arg() every parameter is positional-only and has no name.
 // Names, documentation and text defaults are string literals: they are kept, not copied.
@@ -66,7 +67,8 @@ template <typename... S>
 struct Words {
   static constexpr size_t kArgs = (size_t{kIsArg<S>} + ... + 0);
   static constexpr bool kKnown = ((kIsArg<S> || std::is_same_v<S, KwOnly> ||
-                                   std::is_same_v<S, PosOnly> || std::is_same_v<S, Doc>)&&...);
+                                   std::is_same_v<S, PosOnly> || std::is_same_v<S, Doc>) &&
+                                  ...);
 
   // Whether none of the first so many args has no default where one before it has.
   static constexpr bool defaults_are_last(size_t positional) {

@@ -153,9 +153,8 @@ struct Pickler {
     return guarded<false>([&]() -> PyObject* {
       if (!is_usable<T>(self)) return refuse_self(self);
       using R = typename Signature<kFunction>::Return;
-      return reduce(self, answer<R>([&]() -> decltype(auto) {
-                      return call<kFunction>(object_of<T>(self));
-                    }));
+      return reduce(
+          self, answer<R>([&]() -> decltype(auto) { return call<kFunction>(object_of<T>(self)); }));
     });
   }
 };

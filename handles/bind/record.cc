@@ -71,10 +71,9 @@ void set_too_many(const FunctionRecord& record, Py_ssize_t given, PyObject* cons
     required += size_t{!record.has_default(i)};
   }
   const size_t most = record.positional;
-  const std::string takes =
-      required < most ? "from " + std::to_string(required) + " to " +
-                            std::to_string(most) + " positional arguments"
-                      : counted(most, "positional argument");
+  const std::string takes = required < most ? "from " + std::to_string(required) + " to " +
+                                                  std::to_string(most) + " positional arguments"
+                                            : counted(most, "positional argument");
   size_t by_name = 0;
   for (size_t i = most; i < record.count; ++i) by_name += size_t{slots[i] != nullptr};
   std::string got = std::to_string(given);
@@ -91,7 +90,8 @@ bool is_called(PyObject* parameter, PyObject* name) {
   return parameter != nullptr && PyUnicode_Compare(parameter, name) == 0;
 }
 
-// The parameter of that name, or their count: by identity first, as interned names nearly always are.
+// The parameter of that name, or their count: by identity first, as interned names nearly always
+// are.
 size_t place_of(const FunctionRecord& record, PyObject* name) {
   for (size_t i = record.positional_only; i < record.count; ++i) {
     if (record.names[i] == name) return i;
@@ -206,8 +206,7 @@ bool FunctionRecord::prepare(const char* of_class, const char* self, int flags,
   method.ml_name = name;
   method.ml_meth = convention.function();
   method.ml_flags = convention.flags | flags;
-  method.ml_doc =
-      keep(std::string(name) + "(" + plain + ")\n--\n\n" + (doc != nullptr ? doc : ""));
+  method.ml_doc = keep(std::string(name) + "(" + plain + ")\n--\n\n" + (doc != nullptr ? doc : ""));
   if (signature != nullptr && method.ml_doc != nullptr) return true;
   PyErr_NoMemory();
   return false;
@@ -280,9 +279,8 @@ void wrong_argument(const FunctionRecord& record, size_t index, PyObject* argume
   if (PyErr_Occurred() != nullptr) return;
   const Passed& type = *record.passed[index];
   // None is spelled as itself, as CPython does.
-  PyErr_Format(PyExc_TypeError, "%s() argument %s must be %s%s, not %.200s",
-               called(record).c_str(), shown(record, index).c_str(), *type.expected,
-               type.or_none ? " or None" : "",
+  PyErr_Format(PyExc_TypeError, "%s() argument %s must be %s%s, not %.200s", called(record).c_str(),
+               shown(record, index).c_str(), *type.expected, type.or_none ? " or None" : "",
                Py_IsNone(argument) ? "None" : Py_TYPE(argument)->tp_name);
 }
 

@@ -14,8 +14,8 @@
 
 namespace tenure::bind {
 
-// How a C++ type is passed: what error messages and stubs say of it. Those of a class are known when
-// it is bound.
+// How a C++ type is passed: what error messages and stubs say of it. Those of a class are known
+// when it is bound.
 struct Passed {
   const char* const* expected;
   const char* const* annotation;
@@ -67,10 +67,13 @@ struct FunctionRecord {
   const char* signature = nullptr;  // "self, x: int, y: float = 2.0, /", for stubs.
   PyMethodDef method = {};
 
-  [[nodiscard]] bool has_default(size_t parameter) const { return (defaults >> parameter & 1) != 0; }
+  [[nodiscard]] bool has_default(size_t parameter) const {
+    return (defaults >> parameter & 1) != 0;
+  }
 
   // Sets what depends on the words of def(). `self` is what a stub calls the first parameter, or
-  // null; `flags` are more than the convention's. False with a Python error set. Requires: attached.
+  // null; `flags` are more than the convention's. False with a Python error set. Requires:
+  // attached.
   bool prepare(const char* of_class, const char* self, int flags, const char* called,
                const Word* words, size_t word_count);
 };
@@ -107,7 +110,6 @@ class FlatArguments {
 
 // An argument could not be converted: sets a TypeError unless a more telling error is set already.
 [[gnu::cold]] void wrong_argument(const FunctionRecord& record, size_t index, PyObject* argument);
-
 
 }  // namespace tenure::bind
 

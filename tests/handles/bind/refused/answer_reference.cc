@@ -1,0 +1,11 @@
+#include "tenure/handles/bind/class.h"
+#include "tenure/handles/bind/module.h"
+#include "tenure/handles/handles.h"
+
+using namespace tenure;
+
+struct Part {};
+Part part;
+Part& f() { return part; }
+
+TENURE_MODULE(refused, m) { m.def<&f>("f"); }

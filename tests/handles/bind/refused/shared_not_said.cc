@@ -1,0 +1,11 @@
+#include "tenure/handles/bind/class.h"
+#include "tenure/handles/bind/module.h"
+#include "tenure/handles/bind/shared.h"
+#include "tenure/handles/handles.h"
+
+using namespace tenure;
+
+struct Part {};
+std::shared_ptr<Part> f() { return nullptr; }
+
+TENURE_MODULE(refused, m) { m.def<&f>("f"); }

@@ -65,8 +65,12 @@ struct Split {
 };
 
 Split split(microseconds time) {
-  const auto whole = std::chrono::floor<days>(time);
-  return {whole.count(), std::chrono::hh_mm_ss<microseconds>(time - whole)};
+  // Not floor(): the beginning of the first day is before the first microsecond.
+  constexpr int64_t kPerDay = microseconds(days(1)).count();
+  const int64_t rest = time.count() % kPerDay;
+  const int64_t whole = time.count() / kPerDay;
+  if (rest >= 0) return {whole, std::chrono::hh_mm_ss(microseconds(rest))};
+  return {whole - 1, std::chrono::hh_mm_ss(microseconds(rest + kPerDay))};
 }
 
 int seconds_of(const std::chrono::hh_mm_ss<microseconds>& time) {

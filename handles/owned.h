@@ -88,7 +88,10 @@ class [[nodiscard]] Owned : public T {
 #undef TENURE_NOT_OF_TEMPORARIES
 
   // A second strong reference to the same object.
-  Owned new_ref() const { return Owned(Py_NewRef(this->get())); }
+  Owned new_ref() const {
+    assert(is_attached());
+    return Owned(Py_NewRef(this->get()));
+  }
 
   // Gives the reference away: the caller, or whom the caller hands it to, gives it back.
   [[nodiscard]] PyObject* release() && {
@@ -108,6 +111,7 @@ class [[nodiscard]] Owned : public T {
 
 template <typename T>
 Owned<T> Borrowed<T>::new_ref() const {
+  assert(is_attached());
   return Owned<T>::steal(Py_NewRef(this->get()));
 }
 

@@ -1,11 +1,13 @@
 #include "tenure/handles/owned.h"
 
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "tenure/core/attach.h"
 #include "tenure/tests/support/python.h"
 
 namespace tenure {
@@ -141,6 +143,23 @@ TEST(Owned, LeaksNothing) {
     Py_DECREF(std::move(b).release());
   });
 }
+
+#ifndef NDEBUG
+TEST(OwnedDeathTest, BelongsToAttachedThreads) {
+  const Owned<> list = new_list();
+  const auto copy_detached = [&] {
+    const Detach detach;
+    const Owned<> second = list.new_ref();
+  };
+  EXPECT_DEATH(copy_detached(), "is_attached");
+  const auto drop_detached = [] {
+    std::optional<Owned<>> owner(new_list());
+    const Detach detach;
+    owner.reset();
+  };
+  EXPECT_DEATH(drop_detached(), "is_attached");
+}
+#endif
 
 }  // namespace
 }  // namespace tenure

@@ -249,6 +249,7 @@ class [[nodiscard]] Lookup {
 // A name of its own for each, so that one may stand in another.
 #define TENURE_TRY_NAME(number) TENURE_TRY_JOIN(tenure_result_, number)
 #define TENURE_TRY_JOIN(a, b) a##b
+// NOLINTBEGIN(bugprone-macro-parentheses): result is a name.
 #define TENURE_TRY_AS(expression, result) \
   __extension__({                         \
     auto result = (expression);           \
@@ -256,6 +257,7 @@ class [[nodiscard]] Lookup {
       return ::tenure::Failed{};          \
     std::move(result).take();             \
   })
+// NOLINTEND(bugprone-macro-parentheses)
 
 #include "tenure/handles/object.h"
 

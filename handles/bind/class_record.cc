@@ -30,7 +30,7 @@ constexpr const char* kOperators[] = {
 
 // The documentation, after what inspect.signature() reads: as of init(), which has a "$self" too.
 std::string with_signature(const ClassRecord& record) {
-  const std::string doc = record.doc != nullptr ? record.doc : "";
+  std::string doc = record.doc != nullptr ? record.doc : "";
   if (record.init == nullptr) return doc;
   std::string call = record.init->method.ml_doc;
   call.resize(call.find("\n--\n\n") + 5);

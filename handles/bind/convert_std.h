@@ -176,7 +176,7 @@ template <typename C>
 struct StoreList {
   static constexpr const char* kAnnotation = "list";
   static PyObject* convert(C value) {
-    return store_each(PyList_New(0), value, [](PyObject* list, auto&& one) {
+    return store_each(PyList_New(0), value, [](PyObject* list, auto& one) {
       PyObject* const item = store(static_cast<typename C::value_type>(std::move(one)));
       if (item == nullptr) return false;
       const Owned<> owner = Owned<>::steal(item);

@@ -44,10 +44,12 @@ Members<First, Rest...> members(First& first, Rest&... rest) {
 
 namespace bind {
 
-// Stands for a member of any type when members are counted.
+// Stands for a member of any type when members are counted. Never called.
 struct AnyMember {
   template <typename T>
-  operator T() const;  // NOLINT(google-explicit-constructor)
+  operator T() const {  // NOLINT(google-explicit-constructor)
+    __builtin_unreachable();
+  }
 };
 
 // The same for the bases of T.
@@ -91,6 +93,8 @@ constexpr bool is_seen() {
     return false;
   } else {
     constexpr size_t kCount = count_members<T>();
+    // Apart, because the second asks what only then makes sense.
+    // NOLINTNEXTLINE(bugprone-branch-clone)
     if constexpr (kCount == 0 || kCount > kMostMembers) {
       return false;
     } else if constexpr (has_base<T>(std::make_index_sequence<kCount - 1>{})) {
@@ -175,6 +179,7 @@ inline constexpr bool kAnyHolds<Members<M...>, Outer...> = (holds_references<M, 
 
 template <typename T, typename... Outer>
 constexpr bool holds_references() {
+  // NOLINTNEXTLINE(bugprone-branch-clone): the order matters.
   if constexpr ((std::is_same_v<T, Outer> || ...)) {
     return false;
   } else if constexpr (kIsOwned<T> || SaysItsMembers<T>) {

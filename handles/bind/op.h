@@ -227,13 +227,13 @@ template <typename R>
 PyObject* next_of(R&& answer) {
   using A = std::remove_cvref_t<R>;
   if constexpr (requires { answer.ok(); }) {
-    return answer ? std::move(answer).take().release() : nullptr;
+    return answer ? std::forward<R>(answer).take().release() : nullptr;
   } else if constexpr (requires { answer.has_value(); }) {
     if (!answer.has_value()) return nullptr;
     return ToPython<typename A::value_type>::convert(*std::forward<R>(answer));
   } else {
     static_assert(requires { *answer; }, "kNext answers a std::optional, a Lookup or a Result");
-    return answer ? next_of(std::move(answer).take()) : nullptr;
+    return answer ? next_of(std::forward<R>(answer).take()) : nullptr;
   }
 }
 

@@ -189,11 +189,10 @@ bool FunctionRecord::prepare(const char* of_class, const char* self, int flags,
     const std::string called = arg != nullptr ? arg->text : "arg" + std::to_string(i);
     const Passed& type = *passed[i];
     const std::string annotation = annotation_text(type);
-    if (value.empty()) {
-      add(called, called + ": " + annotation);
-    } else {
-      add(called + value, called + ": " + annotation + " = " + value.substr(1));
-    }
+    std::string with_type = called;
+    with_type.append(": ").append(annotation);
+    if (!value.empty()) with_type.append(" = ").append(value, 1);
+    add(called + value, with_type);
     if (i + 1 == positional_only) add("/", "/");
     if (arg == nullptr) continue;
     names[i] = new_name(arg->text, std::strlen(arg->text));

@@ -9,6 +9,7 @@
 #define TENURE_HANDLES_BIND_SHARED_H_
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "tenure/handles/bind/instance.h"
@@ -17,7 +18,7 @@ namespace tenure {
 namespace bind {
 
 template <typename T>
-  requires(sizeof(T) > 0)
+  requires std::is_class_v<T>
 struct SharedStorage<T, void> {
   using Type = std::shared_ptr<T>;
   static T& get(std::shared_ptr<T>& value) { return *value; }

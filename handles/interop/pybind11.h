@@ -109,6 +109,7 @@ class type_caster<tenure::Borrowed<T>> {
     object_ = source.ptr();
     return true;
   }
+  // NOLINTNEXTLINE(google-explicit-constructor): what pybind11 asks a caster for.
   operator tenure::Borrowed<T>() const { return tenure::Borrowed<T>(object_); }
 
   static handle cast(tenure::Borrowed<T> source, return_value_policy /*policy*/,
@@ -133,6 +134,7 @@ class type_caster<tenure::Owned<T>> {
     return true;
   }
   // The caller's reference stays the caller's.
+  // NOLINTNEXTLINE(google-explicit-constructor): what pybind11 asks a caster for.
   operator tenure::Owned<T>() const { return tenure::Borrowed<T>(object_).new_ref(); }
 
   static handle cast(tenure::Owned<T>&& source, return_value_policy /*policy*/, handle /*parent*/) {
@@ -156,6 +158,7 @@ class type_caster<T> {
     object_.emplace(source.ptr());
     return true;
   }
+  // NOLINTNEXTLINE(google-explicit-constructor): what pybind11 asks a caster for.
   operator const T&() const { return *object_; }
 
  private:

@@ -77,9 +77,14 @@ bool for_each_item(PyObject* object, Py_ssize_t wanted, const Take& take) {
   return true;
 }
 
-// What refers to the argument would dangle in a container that outlives it.
+// What refers to an item may dangle in a container: the sequence may drop it, or have made it only
+// to be asked for it.
 template <typename T>
-inline constexpr bool kMayBeKept = !std::is_same_v<T, std::string_view>;
+inline constexpr bool kMayBeKept = !std::is_same_v<T, std::string_view> && !std::is_pointer_v<T>;
+template <typename T>
+inline constexpr bool kMayBeKept<Borrowed<T>> = false;
+template <typename T>
+inline constexpr bool kMayBeKept<std::optional<T>> = kMayBeKept<T>;
 
 template <typename T>
 PyObject* store(T&& value) {
@@ -100,7 +105,7 @@ PyObject* store_each(PyObject* made, Range&& range, const Add& add) {
 template <typename C>
 struct LoadList {
   using T = typename C::value_type;
-  static_assert(kMayBeKept<T>, "the text of a std::string_view goes with its str: use std::string");
+  static_assert(kMayBeKept<T>, "what refers to an item may not outlive it: use std::string for text, Owned for objects");
   static constexpr const char* kExpected = "sequence";
   static constexpr const char* kAnnotation = "list";
 
@@ -120,7 +125,7 @@ struct LoadList {
 template <typename C>
 struct LoadSet {
   using T = typename C::value_type;
-  static_assert(kMayBeKept<T>, "the text of a std::string_view goes with its str: use std::string");
+  static_assert(kMayBeKept<T>, "what refers to an item may not outlive it: use std::string for text, Owned for objects");
   static constexpr const char* kExpected = "set";
   static constexpr const char* kAnnotation = "set";
 
@@ -147,7 +152,7 @@ struct LoadDict {
   using K = typename C::key_type;
   using V = typename C::mapped_type;
   static_assert(kMayBeKept<K> && kMayBeKept<V>,
-                "the text of a std::string_view goes with its str: use std::string");
+                "what refers to an item may not outlive it: use std::string for text, Owned for objects");
   static constexpr const char* kExpected = "dict";
   static constexpr const char* kAnnotation = "dict";
 
@@ -220,7 +225,7 @@ struct LoadTuple;
 template <typename Tuple, size_t... I>
 struct LoadTuple<Tuple, std::index_sequence<I...>> {
   static_assert((kMayBeKept<std::tuple_element_t<I, Tuple>> && ...),
-                "the text of a std::string_view goes with its str: use std::string");
+                "what refers to an item may not outlive it: use std::string for text, Owned for objects");
   static constexpr const char* kExpected = "sequence";
   static constexpr const char* kAnnotation = "tuple";
 

@@ -105,7 +105,9 @@ PyObject* store_each(PyObject* made, Range&& range, const Add& add) {
 template <typename C>
 struct LoadList {
   using T = typename C::value_type;
-  static_assert(kMayBeKept<T>, "what refers to an item may not outlive it: use std::string for text, Owned for objects");
+  static_assert(
+      kMayBeKept<T>,
+      "what refers to an item may not outlive it: use std::string for text, Owned for objects");
   static constexpr const char* kExpected = "sequence";
   static constexpr const char* kAnnotation = "list";
 
@@ -125,7 +127,9 @@ struct LoadList {
 template <typename C>
 struct LoadSet {
   using T = typename C::value_type;
-  static_assert(kMayBeKept<T>, "what refers to an item may not outlive it: use std::string for text, Owned for objects");
+  static_assert(
+      kMayBeKept<T>,
+      "what refers to an item may not outlive it: use std::string for text, Owned for objects");
   static constexpr const char* kExpected = "set";
   static constexpr const char* kAnnotation = "set";
 
@@ -151,8 +155,9 @@ template <typename C>
 struct LoadDict {
   using K = typename C::key_type;
   using V = typename C::mapped_type;
-  static_assert(kMayBeKept<K> && kMayBeKept<V>,
-                "what refers to an item may not outlive it: use std::string for text, Owned for objects");
+  static_assert(
+      kMayBeKept<K> && kMayBeKept<V>,
+      "what refers to an item may not outlive it: use std::string for text, Owned for objects");
   static constexpr const char* kExpected = "dict";
   static constexpr const char* kAnnotation = "dict";
 
@@ -224,8 +229,9 @@ template <typename Tuple, typename Indices = std::make_index_sequence<std::tuple
 struct LoadTuple;
 template <typename Tuple, size_t... I>
 struct LoadTuple<Tuple, std::index_sequence<I...>> {
-  static_assert((kMayBeKept<std::tuple_element_t<I, Tuple>> && ...),
-                "what refers to an item may not outlive it: use std::string for text, Owned for objects");
+  static_assert(
+      (kMayBeKept<std::tuple_element_t<I, Tuple>> && ...),
+      "what refers to an item may not outlive it: use std::string for text, Owned for objects");
   static constexpr const char* kExpected = "sequence";
   static constexpr const char* kAnnotation = "tuple";
 

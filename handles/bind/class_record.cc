@@ -166,7 +166,7 @@ int refuse_deletion(void* name) {
 int refuse_value(const char* name, const char* expected, PyObject* value) {
   if (PyErr_Occurred() != nullptr) return -1;
   PyErr_Format(PyExc_TypeError, "attribute '%s' must be %s, not %.200s", name, expected,
-               Py_IsNone(value) ? "None" : Py_TYPE(value)->tp_name);
+               given_type(value));
   return -1;
 }
 

@@ -14,7 +14,7 @@ void refuse_item(Py_ssize_t index, PyObject* item, const char* expected) {
   PyObject* const cause = PyErr_GetRaisedException();
   if (cause == nullptr) {
     PyErr_Format(PyExc_TypeError, "item %zd: must be %s, not %.200s", index, expected,
-                 Py_IsNone(item) ? "None" : Py_TYPE(item)->tp_name);
+                 given_type(item));
     return;
   }
   // Only of kinds whose message is all that they are made of.

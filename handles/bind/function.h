@@ -84,6 +84,7 @@ template <typename... A, typename... S>
 struct Shape<Types<A...>, Types<S...>> {
   static constexpr size_t kCount = sizeof...(A);
   static constexpr bool kIsNamed = Words<S...>::kArgs > 0;
+  static_assert(kCount <= kMostParameters, "a function has 64 parameters at most");
   static_assert(Words<S...>::kKnown,
                 "def() takes arg(), kw_only(), pos_only() and doc() after the name");
   static_assert(!kIsNamed || Words<S...>::kArgs == kCount,
@@ -110,30 +111,20 @@ struct Shape<Types<Arguments>, Types<S...>> {
   static constexpr bool kTakesAll = true;
 };
 
-// Runs it where C++ exceptions may not get through; false with a Python error set if one came.
+// Runs what answers an object where C++ exceptions may not get through; null with a Python error
+// set if one came.
 template <bool kNoexcept, typename Call>
-[[gnu::always_inline]] inline bool guard(Call&& call) {
+[[gnu::always_inline]] inline PyObject* guarded(Call&& call) {
 #ifdef __cpp_exceptions
   if constexpr (!kNoexcept) {
     try {
-      call();
-      return true;
+      return call();
     } catch (...) {
-      translate_current_exception();
-      return false;
+      return translate_current_exception();
     }
   }
 #endif
-  call();
-  return true;
-}
-
-// The same for what answers an object.
-template <bool kNoexcept, typename Call>
-[[gnu::always_inline]] inline PyObject* guarded(Call&& call) {
-  PyObject* answered = nullptr;
-  guard<kNoexcept>([&]() __attribute__((always_inline)) { answered = call(); });
-  return answered;
+  return call();
 }
 
 // Converts what a function answers.
@@ -378,10 +369,8 @@ struct Bound<kFunction, Site, Self, Shape<Types<A...>, Types<S...>>> {
 
   [[gnu::always_inline]] static PyObject* finish(PyObject* self, Loaded& loaders,
                                                  PyObject* const* given, Indices indices) {
-    if constexpr (!std::is_void_v<Self>) {
-      if (!Self::is_usable(self)) [[unlikely]]
-        return refuse_self(self);
-    }
+    if (!is_usable(self)) [[unlikely]]
+      return refuse_self(self);
 #ifdef __cpp_exceptions
     try {
 #endif

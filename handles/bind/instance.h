@@ -244,7 +244,8 @@ void destroy(Value<T>& value) {
       Py_DECREF(value.owner);
     }
   } else {
-    std::destroy_at(&value);
+    using Gone = Value<T>;
+    value.~Gone();
   }
 }
 
@@ -413,14 +414,14 @@ PyObject* new_plain(PyTypeObject* type) {
   return PyObject_Init(static_cast<PyObject*>(memory), type);
 }
 
-// An answer: a new instance, or null with a Python error set.
-template <typename T, typename... A>
-PyObject* answer_instance(A&&... arguments) {
+// An answer: a new instance of the type that T has here, or null with a Python error set. `make`
+// as for new_instance().
+template <typename T, typename Make>
+PyObject* answer_instance(const Make& make) {
   PyTypeObject* const type = type_of(class_info<T>.slot, class_info<T>.name);
   if (type == nullptr) [[unlikely]]
     return nullptr;
-  return new_instance<T>(
-      type, [&](Value<T>* place) { StorageOf<T>::make(place, std::forward<A>(arguments)...); });
+  return new_instance<T>(type, make);
 }
 
 }  // namespace bind
@@ -474,8 +475,12 @@ struct ToPython {
   static_assert(bind::kStored<T> == Stored::kInline || std::is_pointer_v<T>,
                 "instances of this class are not copies: answer a Kept or a std::shared_ptr");
   static inline const char* const& kAnnotation = bind::class_info<T>.annotation;
-  static PyObject* convert(T&& value) { return bind::answer_instance<T>(std::move(value)); }
-  static PyObject* convert(const T& value) { return bind::answer_instance<T>(value); }
+  static PyObject* convert(T&& value) {
+    return bind::answer_instance<T>([&](T* place) { ::new (place) T(std::move(value)); });
+  }
+  static PyObject* convert(const T& value) {
+    return bind::answer_instance<T>([&](T* place) { ::new (place) T(value); });
+  }
 };
 
 template <typename T>
@@ -484,9 +489,7 @@ struct ToPython<Kept<T>> {
                 "instances of this class hold their object: say kReference in ClassTraits");
   static inline const char* const& kAnnotation = bind::class_info<T>.annotation;
   static PyObject* convert(Kept<T> value) {
-    PyTypeObject* const type = bind::type_of(bind::class_info<T>.slot, bind::class_info<T>.name);
-    if (type == nullptr) return nullptr;
-    return bind::new_instance<T>(type, [&](bind::ByReference<T>* place) {
+    return bind::answer_instance<T>([&](bind::ByReference<T>* place) {
       ::new (place) bind::ByReference<T>{&value.object, Py_NewRef(value.owner.get())};
     });
   }

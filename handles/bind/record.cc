@@ -277,10 +277,9 @@ FlatArguments::~FlatArguments() {
 void wrong_argument(const FunctionRecord& record, size_t index, PyObject* argument) {
   if (PyErr_Occurred() != nullptr) return;
   const Passed& type = *record.passed[index];
-  // None is spelled as itself, as CPython does.
   PyErr_Format(PyExc_TypeError, "%s() argument %s must be %s%s, not %.200s", called(record).c_str(),
                shown(record, index).c_str(), *type.expected, type.or_none ? " or None" : "",
-               Py_IsNone(argument) ? "None" : Py_TYPE(argument)->tp_name);
+               given_type(argument));
 }
 
 }  // namespace tenure::bind

@@ -108,6 +108,11 @@ class FlatArguments {
   PyObject* keeper_ = nullptr;  // A dict that keeps the arguments with names.
 };
 
+// What messages call the type of what was given: None is spelled as itself, as CPython does.
+inline const char* given_type(PyObject* given) {
+  return Py_IsNone(given) ? "None" : Py_TYPE(given)->tp_name;
+}
+
 // An argument could not be converted: sets a TypeError unless a more telling error is set already.
 [[gnu::cold]] void wrong_argument(const FunctionRecord& record, size_t index, PyObject* argument);
 

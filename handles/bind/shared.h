@@ -42,15 +42,12 @@ template <typename T>
 struct ToPython<std::shared_ptr<T>> {
   static_assert(bind::kStored<T> == Stored::kShared,
                 "instances of this class do not share their object: say so in ClassTraits");
-  static inline const char* const& kAnnotation = bind::class_info<T>.name;
+  static inline const char* const& kAnnotation = bind::class_info<T>.annotation;
   static constexpr bool kOrNone = true;
   static PyObject* convert(std::shared_ptr<T>&& value) {
     if (value == nullptr) return Py_NewRef(Py_None);
-    PyTypeObject* const type = bind::type_of(bind::class_info<T>.slot, bind::class_info<T>.name);
-    if (type == nullptr) return nullptr;
-    return bind::new_instance<T>(type, [&](std::shared_ptr<T>* place) {
-      ::new (place) std::shared_ptr<T>(std::move(value));
-    });
+    return bind::answer_instance<T>(
+        [&](std::shared_ptr<T>* place) { ::new (place) std::shared_ptr<T>(std::move(value)); });
   }
 };
 

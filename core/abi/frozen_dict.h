@@ -30,8 +30,9 @@
 namespace tenure::abi {
 
 // Numbers of flags are written into images: one never changes its meaning.
-inline constexpr uint32_t kOpaqueKeys =
-    1;  // what the index does not find may be there all the same
+inline constexpr uint32_t kOpaqueKeys = 1;  // what the index does not find may still be there
+// Made by the interpreter's allocator, and so may have a fallback. Never set in images.
+inline constexpr uint32_t kOnHeap = uint32_t{1} << 31;
 
 struct FrozenDictObject {
   PyVarObject head;     // ob_size: how many entries
@@ -99,8 +100,10 @@ inline const uint32_t* index_of(const FrozenDictObject* dict) {
 PyTypeObject* frozen_dict_type();
 void set_frozen_dict_type(PyTypeObject* type);
 
-// Where the type lies in every process in which that place was free.
+// Where the type lies in every process in which that place was free, and the page it is in; see
+// immortal/graph/type_page.h.
 inline constexpr uintptr_t kFrozenDictTypePage = 0x10f0'0000'0000;
+inline constexpr uintptr_t kFrozenDictTypeAddress = kFrozenDictTypePage + 64;
 
 inline bool is_frozen_dict(PyObject* object) { return Py_TYPE(object) == frozen_dict_type(); }
 

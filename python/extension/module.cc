@@ -67,6 +67,10 @@ PyMethodDef methods[] = {
      "Describe an image file as a dict, without loading it. Raises ImageError."},
     {"checksum", checksum, METH_O,
      "checksum($module, data, /)\n--\n\nThe checksum that images use (XXH3, 64 bits), as an int."},
+    {"json_default", json_default, METH_O,
+     "json_default($module, object, /)\n--\n\n"
+     "What json cannot write, as what it can: json.dumps(x, default=tenure.json_default).\n\n"
+     "A FrozenDict becomes a dict. Raises TypeError for every other object."},
     {"deferred_stats", deferred_stats, METH_NOARGS, "See tenure.deferred.stats()."},
     {"deferred_flush", deferred_flush, METH_NOARGS, "See tenure.deferred.flush()."},
     {"deferred_bound", deferred_bound, METH_NOARGS, "See tenure.deferred.bound()."},
@@ -92,7 +96,9 @@ int exec(PyObject* module) {
     return -1;
   }
   state.images = PyDict_New();
-  if (state.images == nullptr || add_deferred_api(module) < 0) return -1;
+  if (state.images == nullptr || add_deferred_api(module) < 0 || !add_frozen_dict(module)) {
+    return -1;
+  }
   return state.importer.init(module, state.image_error) ? 0 : -1;
 }
 

@@ -30,6 +30,7 @@ PyObject* text_object(std::string_view text);
 PyObject* load(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* write_image(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* inspect(PyObject* module, PyObject* path);
+PyObject* json_default(PyObject* module, PyObject* object);
 PyObject* deferred_stats(PyObject* module, PyObject*);
 PyObject* deferred_flush(PyObject* module, PyObject*);
 PyObject* deferred_bound(PyObject* module, PyObject*);
@@ -37,6 +38,9 @@ PyObject* deferred_set_bound(PyObject* module, PyObject* seconds);
 
 // Adds the table of tenure_deferred.h for other extension modules. -1 with a Python error.
 [[nodiscard]] int add_deferred_api(PyObject* module);
+
+// Adds FrozenDict. False with a Python error.
+[[nodiscard]] bool add_frozen_dict(PyObject* module);
 
 // The type of tenure.Image. New reference; null with a Python error.
 PyObject* make_image_type(PyObject* module);

@@ -7,9 +7,9 @@
 An image is made by ``python3 -m tenure freeze``. It is code: load only what you would execute.
 """
 
-from ._tenure import Image, ImageError, load
+from ._tenure import FrozenDict, Image, ImageError, json_default, load
 
-__all__ = ["Image", "ImageError", "__version__", "deferred", "load"]
+__all__ = ["FrozenDict", "Image", "ImageError", "__version__", "deferred", "json_default", "load"]
 
 __version__ = "0.1.0"
 

@@ -97,7 +97,8 @@ class Hashes {
 }  // namespace
 
 bool register_as(const char* abc, PyTypeObject* type) {
-  const Strong module = PyImport_ImportModule("collections.abc");
+  // What collections.abc is made of: imported when the interpreter starts, which the other is not.
+  const Strong module = PyImport_ImportModule("_collections_abc");
   const Strong base = module ? Strong(PyObject_GetAttrString(module.get(), abc)) : Strong();
   return base && Strong(PyObject_CallMethod(base.get(), "register", "O", type));
 }

@@ -136,7 +136,9 @@ Py_hash_t hash(PyObject* self) {
   const std::atomic_ref<Py_hash_t> kept(as_frozen_dict(self)->hash);
   Py_hash_t known = kept.load(std::memory_order_relaxed);
   if (known == -1) {
+    if (Py_EnterRecursiveCall(" while hashing a FrozenDict") != 0) return -1;
     known = hash_of_items(self);
+    Py_LeaveRecursiveCall();
     if (known != -1) kept.store(known, std::memory_order_relaxed);
   }
   return known;

@@ -284,4 +284,12 @@ bool give_back(OpenContainer& container) {
   return piece != begin;
 }
 
+bool is_builtin_frozendict([[maybe_unused]] PyObject* object) {
+#if PY_VERSION_HEX >= 0x030f0000
+  return PyFrozenDict_CheckExact(object);
+#else
+  return false;
+#endif
+}
+
 }  // namespace tenure::abi

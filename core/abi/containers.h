@@ -19,6 +19,10 @@ namespace tenure::abi {
 
 enum class ContainerKind : unsigned char { kNone, kList, kTuple, kDict, kSet };
 
+// True if it is exactly the built-in frozendict, which 3.15 has. PyDict_Next() goes through one as
+// through a dict.
+bool is_builtin_frozendict(PyObject* object);
+
 // What the object is, if it can be taken apart: exactly one of the built-in types, with a table of
 // its own, referenced once and by no weak reference. Never true of immortal objects.
 ContainerKind container_kind(PyObject* object);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "tenure/core/abi/frozen_dict.h"
 #include "tenure/core/abi/layout.h"
 
 // ob_shash is deprecated for those who read it; its place in the object is still what it was.
@@ -160,6 +161,16 @@ constexpr auto kCodeFields =
                    }),
               offsetof(PyCodeObject, co_code_adaptive));
 
+constexpr auto kFrozenDictFields =
+    padded<0>(join(kVarHead,
+                   std::array{
+                       TENURE_FIELD(FrozenDictObject, hash, FieldRole::kHash, kUnknownHash),
+                       TENURE_FIELD(FrozenDictObject, index_bits, FieldRole::kPlain, 0),
+                       TENURE_FIELD(FrozenDictObject, flags, FieldRole::kPlain, 0),
+                       TENURE_FIELD(FrozenDictObject, fallback, FieldRole::kVolatile, 0),
+                   }),
+              sizeof(FrozenDictObject));
+
 // fixed + count * item, or 0 when that does not fit into limit.
 size_t sized(size_t fixed, uint64_t count, size_t item, size_t limit) {
   if (fixed > limit || count > (limit - fixed) / item) return 0;
@@ -211,6 +222,16 @@ size_t tuple_bytes(const void* object, size_t limit) {
                limit);
 }
 
+size_t frozen_dict_bytes_of(const void* object, size_t limit) {
+  const auto* dict = static_cast<const FrozenDictObject*>(object);
+  // In entries first, so that nothing overflows.
+  const size_t entries = entry_count(dict);
+  if (entries > kMostFrozenEntries || entries > limit / sizeof(FrozenEntry)) return 0;
+  if (dict->index_bits != frozen_index_bits(entries)) return 0;
+  const size_t bytes = frozen_dict_bytes(entries);
+  return bytes <= limit ? bytes : 0;
+}
+
 size_t code_bytes(const void* object, size_t limit) {
   const Py_ssize_t units = static_cast<const PyVarObject*>(object)->ob_size;
   if (units <= 0) return 0;
@@ -221,8 +242,8 @@ size_t code_bytes(const void* object, size_t limit) {
 // _gc_next and _gc_prev; zero in both means that the collector does not know the object.
 constexpr uint16_t kCollectorHead = 2 * sizeof(uintptr_t);
 
-const std::array<Shape, kShapeIdEnd>& table() {
-  static const std::array<Shape, kShapeIdEnd> shapes = {{
+std::array<Shape, kShapeIdEnd>& table() {
+  static std::array<Shape, kShapeIdEnd> shapes = {{
       {ShapeId::kNone, "", nullptr, 0, 0, Tail::kNone, {}, nullptr},
       {ShapeId::kStrAscii, "str (ASCII)", &PyUnicode_Type, 0, sizeof(PyASCIIObject), Tail::kPlain,
        ascii_fields(), ascii_bytes},
@@ -240,6 +261,8 @@ const std::array<Shape, kShapeIdEnd>& table() {
        Tail::kReferences, kTupleFields, tuple_bytes},
       {ShapeId::kCode, "code", &PyCode_Type, 0, offsetof(PyCodeObject, co_code_adaptive),
        Tail::kPlain, kCodeFields, code_bytes},
+      {ShapeId::kFrozenDict, "FrozenDict", nullptr, kCollectorHead, sizeof(FrozenDictObject),
+       Tail::kEntries, kFrozenDictFields, frozen_dict_bytes_of},
   }};
   return shapes;
 }
@@ -248,7 +271,10 @@ const std::array<Shape, kShapeIdEnd>& table() {
 
 const Shape* shape(ShapeId id) {
   const auto index = static_cast<size_t>(id);
-  return index == 0 || index >= kShapeIdEnd ? nullptr : &table()[index];
+  if (index == 0 || index >= kShapeIdEnd) return nullptr;
+  Shape* found = &table()[index];
+  if (id == ShapeId::kFrozenDict && found->type == nullptr) found->type = frozen_dict_type();
+  return found;
 }
 
 const Shape* shape_of(PyObject* object) {
@@ -258,10 +284,44 @@ const Shape* shape_of(PyObject* object) {
     if (!str->state.compact) return nullptr;
     return shape(str->state.ascii ? ShapeId::kStrAscii : ShapeId::kStrCompact);
   }
+  if (type == frozen_dict_type()) return shape(ShapeId::kFrozenDict);
   for (size_t i = static_cast<size_t>(ShapeId::kBytes); i < kShapeIdEnd; ++i) {
     if (table()[i].type == type) return &table()[i];
   }
   return nullptr;
+}
+
+size_t references_end(const Shape& shape, const void* object, size_t bytes) {
+  if (shape.tail != Tail::kEntries) return bytes;
+  const auto size = static_cast<size_t>(static_cast<const PyVarObject*>(object)->ob_size);
+  return std::min(bytes, shape.fixed_bytes + size * sizeof(FrozenEntry));
+}
+
+void write_blank(const Shape& shape, void* copy, Py_ssize_t size) {
+  auto* to = static_cast<std::byte*>(copy);
+  for (const Field& field : shape.fields) {
+    if (field.role == FieldRole::kCount || field.role == FieldRole::kHash ||
+        field.role == FieldRole::kVolatile) {
+      std::memcpy(to + field.offset, &field.reset, field.bytes);
+    }
+  }
+  static_cast<PyVarObject*>(copy)->ob_size = size;
+}
+
+std::span<const std::byte> content(const Shape& shape, const void* object, size_t bytes) {
+  const auto* from = static_cast<const std::byte*>(object);
+  switch (shape.id) {
+    case ShapeId::kInt: {
+      const size_t tag = offsetof(PyLongObject, long_value.lv_tag);
+      return {from + tag, bytes - tag};
+    }
+    case ShapeId::kFloat:
+      return {from + offsetof(PyFloatObject, ob_fval), sizeof(double)};
+    case ShapeId::kComplex:
+      return {from + offsetof(PyComplexObject, cval), sizeof(Py_complex)};
+    default:
+      return {from + shape.fixed_bytes, bytes - shape.fixed_bytes};
+  }
 }
 
 void copy_unused(const Shape& shape, const void* object, void* copy, size_t bytes) {
@@ -293,8 +353,10 @@ void copy_unused(const Shape& shape, const void* object, void* copy, size_t byte
         break;
     }
   }
-  if (shape.tail == Tail::kPlain) {
-    std::memcpy(to + shape.fixed_bytes, from + shape.fixed_bytes, bytes - shape.fixed_bytes);
+  if (shape.tail == Tail::kPlain || shape.tail == Tail::kEntries) {
+    const size_t begin =
+        shape.tail == Tail::kPlain ? shape.fixed_bytes : references_end(shape, object, bytes);
+    std::memcpy(to + begin, from + begin, bytes - begin);
   }
 }
 

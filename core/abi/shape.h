@@ -31,18 +31,20 @@ enum class ShapeId : uint8_t {
   kComplex = 6,
   kTuple = 7,
   kCode = 8,
+  kFrozenDict = 9,
 };
-inline constexpr size_t kShapeIdEnd = 9;
+inline constexpr size_t kShapeIdEnd = 10;
 
-// What comes after the fixed fields.
-enum class Tail : uint8_t { kNone, kPlain, kReferences };
+// What comes after the fixed fields; kEntries: two references for each unit of ob_size, and then
+// plain bytes.
+enum class Tail : uint8_t { kNone, kPlain, kReferences, kEntries };
 
 // Invariant: the fields are in order of offset, do not overlap, and
 // [0, fixed_bytes) = the union of [offset, offset + bytes).
 struct Shape {
   ShapeId id;
   const char* name;
-  PyTypeObject* type;
+  PyTypeObject* type;     // of FrozenDict: null until there is one
   uint16_t prefix_bytes;  // the collector's head, in front of the object
   uint16_t fixed_bytes;   // where the tail starts
   Tail tail;
@@ -68,6 +70,10 @@ const Shape* shape(ShapeId id);
 // Requires: attached. Borrows.
 const Shape* shape_of(PyObject* object);
 
+// Where the references of a tail end, counted from the object's address. Requires: the object or
+// copy at `object` is `bytes` long.
+size_t references_end(const Shape& shape, const void* object, size_t bytes);
+
 // Calls visit(slot) with the address of every reference in the object or copy at `object`, which
 // is `bytes` long.
 template <typename Visit>
@@ -78,8 +84,9 @@ void for_each_reference(const Shape& shape, void* object, size_t bytes, Visit&& 
       visit(reinterpret_cast<PyObject**>(base + field.offset));
     }
   }
-  if (shape.tail == Tail::kReferences) {
-    for (size_t at = shape.fixed_bytes; at + sizeof(PyObject*) <= bytes; at += sizeof(PyObject*)) {
+  if (shape.tail == Tail::kReferences || shape.tail == Tail::kEntries) {
+    const size_t end = references_end(shape, object, bytes);
+    for (size_t at = shape.fixed_bytes; at + sizeof(PyObject*) <= end; at += sizeof(PyObject*)) {
       visit(reinterpret_cast<PyObject**>(base + at));
     }
   }
@@ -89,6 +96,16 @@ void for_each_reference(const Shape& shape, void* object, size_t bytes, Visit&& 
 // used yet. References and the type are left null, versions are left zero: the caller knows where
 // those go. Requires: attached.
 void copy_unused(const Shape& shape, const void* object, void* copy, size_t bytes);
+
+// Makes `copy` (zeroed, its prefix too) an immortal object of that shape with `size` items, whose
+// references are null and whose plain fields but the size are zero. Requires: a shape with ob_size.
+// Thread state: any.
+void write_blank(const Shape& shape, void* copy, Py_ssize_t size);
+
+// The bytes in which two objects of a shape without references differ if their values do: two of
+// equal shape, size in bytes, str kind and content are equal. Requires: `object` is such an object,
+// `bytes` long. Thread state: any.
+std::span<const std::byte> content(const Shape& shape, const void* object, size_t bytes);
 
 // A number that differs whenever a size, offset, role or reset value differs: builds with equal
 // fingerprints can exchange images. Thread state: any.

@@ -90,6 +90,7 @@ PyObject* resolve(const Singleton& singleton) {
 
 std::optional<Singleton> singleton_of(PyObject* object) {
   using Kind = Singleton::Kind;
+  if (!is_immortal(object)) return std::nullopt;
   for (uint32_t i = 1; i < kWellKnownEnd; ++i) {
     if (well_known(static_cast<WellKnown>(i)) == object) return Singleton{Kind::kWellKnown, i};
   }

@@ -115,4 +115,30 @@ PyObject* intern_text(const char* text, size_t bytes) {
   return str;
 }
 
+void mark_interned(PyObject* str) {
+  auto& state = reinterpret_cast<PyASCIIObject*>(str)->state;
+  if (state.interned == SSTATE_NOT_INTERNED) state.interned = SSTATE_INTERNED_IMMORTAL_STATIC;
+}
+
+const size_t kUtf8Offset = offsetof(PyCompactUnicodeObject, utf8);
+
+std::string_view cached_utf8(PyObject* str) {
+  const auto* compact = reinterpret_cast<const PyCompactUnicodeObject*>(str);
+  if (compact->utf8 == nullptr) return {};
+  return {compact->utf8, static_cast<size_t>(compact->utf8_length)};
+}
+
+void set_utf8_bytes(void* copy, size_t bytes) {
+  static_cast<PyCompactUnicodeObject*>(copy)->utf8_length = static_cast<Py_ssize_t>(bytes);
+}
+
+uint64_t hash_witness() {
+  // Longer than what some builds hash in another way.
+  PyObject* probe = PyUnicode_FromString("what tenure asks to know the secret of this process");
+  if (probe == nullptr) return 0;
+  const Py_hash_t hash = PyObject_Hash(probe);
+  Py_DECREF(probe);
+  return static_cast<uint64_t>(hash) | 1;
+}
+
 }  // namespace tenure::abi

@@ -16,6 +16,10 @@
 #ifndef TENURE_CORE_ABI_STRINGS_H_
 #define TENURE_CORE_ABI_STRINGS_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
 #include "tenure/core/abi/python.h"
 
 namespace tenure::abi {
@@ -42,6 +46,24 @@ PyObject* intern_unused(PyObject* str, PyObject* table);
 // The interpreter's interned str of that UTF-8 content, immortal, borrowed. Null with a Python
 // error set if memory ran out or the content is not UTF-8.
 PyObject* intern_text(const char* text, size_t bytes);
+
+// Marks a str of an image as interned although it is in no table, so that nobody interns it, and
+// writes to it, later. Debug interpreters demand it of every str that carries the static mark.
+void mark_interned(PyObject* str);
+
+// The offset of the pointer to its UTF-8 in a str that is not ASCII.
+extern const size_t kUtf8Offset;
+
+// The UTF-8 that a str keeps, without computing it; of one that keeps none, data() is null.
+// Requires: it is compact and not ASCII.
+std::string_view cached_utf8(PyObject* str);
+
+// Says in a copy of such a str how many bytes its UTF-8 has. Thread state: any.
+void set_utf8_bytes(void* copy, size_t bytes);
+
+// What the hash of strs depends on, as a number: equal in two processes if all of their hashes are.
+// Requires: attached. 0 with a Python error set if memory ran out.
+uint64_t hash_witness();
 
 }  // namespace tenure::abi
 

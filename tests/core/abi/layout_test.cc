@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tenure/core/abi/frozen_dict.h"
 #include "tenure/core/abi/shape.h"
 #include "tenure/tests/support/python.h"
 
@@ -64,6 +65,11 @@ std::vector<Expected> expected_fields(ShapeId id) {
 #else
       return var_head;
 #endif
+    case ShapeId::kFrozenDict:
+      return with(var_head,
+                  {SAY(FrozenDictObject, hash, kHash), SAY(FrozenDictObject, index_bits, kPlain),
+                   SAY(FrozenDictObject, flags, kPlain),
+                   SAY(FrozenDictObject, fallback, kVolatile)});
     default:
       break;
   }
@@ -123,6 +129,7 @@ const std::vector<ExpectedShape>& expected_shapes() {
       {ShapeId::kComplex, &PyComplex_Type, 0, sizeof(PyComplexObject), Tail::kNone},
       {ShapeId::kTuple, &PyTuple_Type, 16, offsetof(PyTupleObject, ob_item), Tail::kReferences},
       {ShapeId::kCode, &PyCode_Type, 0, offsetof(PyCodeObject, co_code_adaptive), Tail::kPlain},
+      {ShapeId::kFrozenDict, nullptr, 16, sizeof(FrozenDictObject), Tail::kEntries},
   };
   return shapes;
 }

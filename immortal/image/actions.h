@@ -9,17 +9,27 @@
 
 namespace tenure::image {
 
-// Which action rebuilds an object of that type; nothing if none does. Requires: attached.
+// Which action rebuilds an object of that type; nothing if none does, with a Python error if that
+// could not be found out. Lists, dicts and sets are rebuilt only if they are to stay what they are,
+// which is for the caller to say. Requires: attached.
 std::optional<Action> action_for(PyObject* object);
 
-// The argument from which `action` rebuilds an equal object: a new tuple. The order of a
-// frozenset's elements in it depends on nothing but the elements. Null with a Python error set.
-// Requires: attached; action is action_for(object). New reference.
+// True if the action makes an empty object, which fill_later() fills when all others are made: only
+// so can it be part of itself.
+bool is_filled_later(Action action);
+
+// The argument from which `action` rebuilds an equal object: a new tuple. The order of a set's
+// elements in it depends on nothing but the elements. Null with a Python error set.
+// Requires: attached; `object` is one that the action makes. New reference.
 PyObject* action_argument(Action action, PyObject* object);
 
 // Rebuilds. Null with a Python error set; null without one if the action is unknown or the argument
 // does not fit it. Requires: attached; argument is a tuple. New reference.
 PyObject* run_action(Action action, PyObject* argument);
+
+// Fills what run_action() made empty. False with a Python error set. Requires: attached;
+// is_filled_later(action); argument is a tuple.
+[[nodiscard]] bool fill_later(Action action, PyObject* object, PyObject* argument);
 
 }  // namespace tenure::image
 

@@ -1,5 +1,6 @@
 #include "tenure/immortal/image/externals.h"
 
+#include "tenure/core/abi/frozen_dict.h"
 #include "tenure/core/abi/strings.h"
 #include "tenure/core/strong.h"
 #include "tenure/immortal/image/format.h"
@@ -32,6 +33,29 @@ PyObject* step(PathOp op, PyObject* from, std::string_view text) {
 }
 
 }  // namespace
+
+External external_of(const abi::Singleton& singleton, PyObject* object) {
+  return {path_to(singleton, object), object, abi::is_in_binary(object) ? uint32_t{kFixed} : 0u};
+}
+
+External own_external(OwnObject id) {
+  std::string program(1, static_cast<char>(PathOp::kOwn));
+  put_varint(program, static_cast<uint64_t>(id));
+  return {std::move(program), own_object(id), uint32_t{kOwn}};
+}
+
+bool is_own_object(std::span<const std::byte> program, uint64_t address) {
+  StreamReader in(program);
+  if (static_cast<PathOp>(in.byte()) != PathOp::kOwn) return false;
+  const PyObject* object = own_object(static_cast<OwnObject>(in.varint()));
+  return !in.failed() && in.at_end() && object != nullptr &&
+         reinterpret_cast<uint64_t>(object) == address;
+}
+
+PyObject* own_object(OwnObject id) {
+  if (id != OwnObject::kFrozenDictType) return nullptr;
+  return reinterpret_cast<PyObject*>(abi::frozen_dict_type());
+}
 
 std::string path_to(const abi::Singleton& singleton, PyObject* object) {
   std::string program;
@@ -95,6 +119,9 @@ PyObject* follow_path(std::span<const std::byte> program, const std::string& nam
         if (!in.failed()) next = abi::intern_text(text.data(), text.size());
         break;
       }
+      case PathOp::kOwn:
+        next = own_object(static_cast<OwnObject>(in.varint()));
+        break;
       case PathOp::kModule:
       case PathOp::kAttribute:
       case PathOp::kItem: {

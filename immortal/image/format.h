@@ -12,7 +12,8 @@
 //
 // Segments are told apart by who writes to them after loading, because a page that is written is
 // a page that is copied. Inside a segment objects stand in groups. A group is what becomes usable
-// in one step: group 0 holds what several others share, and each frozen module is a group.
+// in one step: group 0 holds what several others share, and each frozen module is a group. Data, an
+// image's roots and all they lead to, is in group 0.
 // "Preparing" a group means, in this order: check its bytes, relocate its slots (only where the
 // image is not prelinked), intern its strings, run its actions.
 //
@@ -31,7 +32,7 @@ namespace tenure::image {
 
 // The line ends catch a transfer in text mode, the 0x1a stops a terminal.
 inline constexpr char kMagic[8] = {'T', 'E', 'N', 'U', 'R', 'E', '\r', '\n'};
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr size_t kPageBytes = 4096;
 inline constexpr size_t kSlotBytes = 8;
 inline constexpr uint32_t kCommonGroup = 0;
@@ -62,9 +63,15 @@ enum class Kind : uint32_t {
   // strings that the interpreter has before the image is loaded, or what actions make.
   kReplacedTupleSegment = 70,
   kReplacedCodeSegment = 71,
+  // Data only. Such a str is followed by its UTF-8, which it points to: nobody has to make it
+  // later, in memory of whichever interpreter comes first.
+  kUtf8TextSegment = 72,      // strings that are not ASCII: written when somebody hashes one
+  kDictSegment = 73,          // FrozenDicts: written when somebody hashes one
+  kReplacedDictSegment = 74,  // those with slots that actions fill in
 };
+inline constexpr uint32_t kLastTableKind = 14;
 inline constexpr uint32_t kFirstSegmentKind = 64;
-inline constexpr uint32_t kSegmentKindEnd = 72;
+inline constexpr uint32_t kSegmentKindEnd = 75;
 
 enum DirectoryFlags : uint32_t {
   kMustUnderstand = 1u << 0,  // refuse the image if the kind is unknown
@@ -93,6 +100,14 @@ struct Binding {
   uint8_t build_id[32];
 };
 
+// How the hashes are taken that depend on the process's secret: of str, bytes, and what holds them.
+enum class HashPolicy : uint32_t {
+  kLazy = 0,    // by who first asks, object by object
+  kSealed = 1,  // all of them at load, and then the pages are write-protected
+  kFixed = 2,   // in the file, for the secret of which hash_witness is the hash_witness()
+};
+inline constexpr uint32_t kHashPolicyEnd = 3;
+
 struct Header {
   char magic[8];
   uint32_t format_version;
@@ -102,10 +117,11 @@ struct Header {
   uint64_t preferred_base;
   uint64_t content_id[2];  // names the content: equal for equal input, address not included
   uint32_t directory_count;
-  uint32_t hash_policy;         // 0: lazy
+  uint32_t hash_policy;         // HashPolicy
   uint32_t first_code_version;  // the versions of this image's code objects,
   uint32_t code_version_count;  //   [first, first + count)
   Binding binding;
+  uint64_t hash_witness;  // kFixed only: see abi::hash_witness()
 };
 static_assert(sizeof(Header) % alignof(uint64_t) == 0);
 
@@ -160,6 +176,7 @@ struct RootEntry {
 
 enum ExternalFlags : uint32_t {
   kFixed = 1u << 0,  // lies in the interpreter's binary: `address` holds for the very same build
+  kOwn = 1u << 1,    // is Tenure's own: `address` holds if it lies where it wants to lie
 };
 
 // An object of the interpreter that the image refers to and does not contain.
@@ -182,11 +199,28 @@ enum class PathOp : uint8_t {
   kModule = 6,     // text: imports that module
   kAttribute = 7,  // text: replaces the object by its attribute
   kItem = 8,       // text: replaces the object by its item of that str key
+  kOwn = 9,        // varint: OwnObject
+};
+
+// Objects that Tenure itself makes, the same for all interpreters of a process.
+enum class OwnObject : uint32_t {
+  kFrozenDictType = 1,
 };
 
 enum class Action : uint16_t {
   kFrozenSet = 1,  // argument: a tuple of the elements, in a fixed order
   kSlice = 2,      // argument: a tuple of start, stop, step
+  kRange = 3,      // likewise
+  // The next three are made empty, so that cycles can go through them, and filled when the group's
+  // other actions are done. They are ordinary objects, mortal and mutable.
+  kList = 4,        // argument: a tuple of the items
+  kDict = 5,        // argument: a tuple of the keys and values, in turns
+  kSet = 6,         // argument: a tuple of the elements, in a fixed order
+  kDate = 7,        // argument: a tuple of year, month, day
+  kTime = 8,        // hour, minute, second, microsecond, fold, tzinfo
+  kDateTime = 9,    // year, month, day, and then as kTime
+  kTimeDelta = 10,  // days, seconds, microseconds
+  kTimeZone = 11,   // offset, or offset and name
 };
 
 struct ActionEntry {

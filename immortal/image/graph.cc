@@ -79,13 +79,15 @@ Graph::Graph(PyObject* familiar, PyObject* ran)
   auto well_known = [this](abi::WellKnown id) {
     PyObject* object = abi::well_known(id);
     const abi::Singleton singleton{abi::Singleton::Kind::kWellKnown, static_cast<int64_t>(id)};
-    return add_external(path_to(singleton, object), object).index;
+    return add_external(external_of(singleton, object)).index;
   };
   none_ = well_known(abi::WellKnown::kNone);
   for (size_t id = 1; id < abi::kShapeIdEnd; ++id) {
+    // Nothing in code is one.
+    if (static_cast<abi::ShapeId>(id) == abi::ShapeId::kFrozenDict) continue;
     auto* type = reinterpret_cast<PyObject*>(abi::shape(static_cast<abi::ShapeId>(id))->type);
     if (const auto singleton = abi::singleton_of(type)) {
-      types_[id] = add_external(path_to(*singleton, type), type).index;
+      types_[id] = add_external(external_of(*singleton, type)).index;
     }
   }
 }
@@ -200,7 +202,7 @@ bool Graph::find(PyObject* object, Target& target) {
     }
   }
   if (const auto singleton = abi::singleton_of(object)) {
-    target = add_external(path_to(*singleton, object), object);
+    target = add_external(external_of(*singleton, object));
     leaves_by_address_.emplace(object, target);
     return true;
   }
@@ -223,8 +225,9 @@ bool Graph::enter(PyObject* object, Problem& problem) {
     frames_.push_back({object, shape, references_of(*shape, object), {}, Action{}, false});
     return true;
   }
+  // What the compiler makes constants of.
   const auto action = action_for(object);
-  if (!action) {
+  if (action != Action::kFrozenSet && action != Action::kSlice) {
     return problem.refuse("", path() + ": object of type " + Py_TYPE(object)->tp_name +
                                   " has no shape, so an image cannot hold it");
   }
@@ -321,10 +324,10 @@ bool Graph::expects_run(PyObject* code) const {
   return found;
 }
 
-Target Graph::add_external(std::string program, PyObject* object) {
+Target Graph::add_external(External external) {
   const auto [found, is_new] =
-      externals_by_program_.try_emplace(program, static_cast<uint32_t>(externals_.size()));
-  if (is_new) externals_.push_back({std::move(program), object, abi::is_in_binary(object)});
+      externals_by_program_.try_emplace(external.program, static_cast<uint32_t>(externals_.size()));
+  if (is_new) externals_.push_back(std::move(external));
   return {Target::Kind::kExternal, found->second};
 }
 

@@ -19,6 +19,7 @@
 #include "tenure/core/abi/python.h"
 #include "tenure/core/abi/shape.h"
 #include "tenure/core/strong.h"
+#include "tenure/immortal/image/externals.h"
 #include "tenure/immortal/image/format.h"
 #include "tenure/immortal/image/problem.h"
 
@@ -51,12 +52,6 @@ struct Node {
   bool identifier;  // a str that the compiler interned
   bool named;       // a str that something is looked up by
   bool familiar;    // one of those that the interpreter probably has already
-};
-
-struct External {
-  std::string program;
-  PyObject* object;
-  bool fixed;
 };
 
 // An object that an action makes anew.
@@ -126,7 +121,7 @@ class Graph {
   Target leaf(PyObject* object, const abi::Shape& shape);
   Target add_node(PyObject* object, const abi::Shape& shape, const std::vector<Target>& targets);
   bool expects_run(PyObject* code) const;
-  Target add_external(std::string program, PyObject* object);
+  Target add_external(External external);
   void use(uint32_t node);
   void name_references(const Frame& frame, const Target& target);
   void name_elements(const Target& target, size_t count);

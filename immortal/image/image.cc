@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tenure/core/abi/identity.h"
+#include "tenure/core/abi/strings.h"
 #include "tenure/core/attach.h"
 #include "tenure/immortal/image/code_versions.h"
 #include "tenure/immortal/image/externals.h"
@@ -42,13 +43,11 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
     return nullptr;
   }
   const View& view = image->view_;
-  if (check == Check::kFull) {
-    const Detach detached;
-    for (uint32_t group = 0; group < view.groups().size(); ++group) {
-      if (!view.check_group(group, View::Parts::kAll, problem)) return nullptr;
-    }
-  }
   const Header& header = view.header();
+  const bool is_data = image->is_data();
+  const bool was_checked = is_data && image->mapping_.was_checked(header.header_checksum);
+  const bool check_now = check == Check::kFull || (is_data && !was_checked);
+  if (check_now && !image->check_whole(problem)) return nullptr;
   if (header.code_version_count != 0) {
     image->interpreter_ = interpreter_id();
     const auto first = take_code_versions(image->interpreter_, header.first_code_version,
@@ -59,9 +58,25 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
     }
     image->first_code_version_ = *first;
   }
-  image->steps_.assign(view.groups().size(), check == Check::kFull ? Step::kMove : Step::kCheck);
+  image->steps_.assign(view.groups().size(), check_now || was_checked ? Step::kMove : Step::kCheck);
+  if (is_data && !image->prepare_all(problem)) return nullptr;
   image->stats_.load_ns = now_ns() - start;
   return image;
+}
+
+bool Image::check_whole(Problem& problem) {
+  const Detach detached;
+  for (uint32_t group = 0; group < view_.groups().size(); ++group) {
+    if (!view_.check_group(group, View::Parts::kAll, problem)) return false;
+  }
+  if (is_data()) mark_checked(path_, mapping_.file(), view_.header().header_checksum);
+  return true;
+}
+
+PyObject* Image::root(const RootEntry& root) const {
+  PyObject* holder = object(root.object);
+  if (!PyTuple_CheckExact(holder) || PyTuple_GET_SIZE(holder) != 1) return nullptr;
+  return PyTuple_GET_ITEM(holder, 0);
 }
 
 Image::~Image() {
@@ -71,8 +86,19 @@ Image::~Image() {
 }
 
 bool Image::bind(Problem& problem) {
-  const Binding& binding = view_.header().binding;
+  const Header& header = view_.header();
+  const Binding& binding = header.binding;
   if (!check_binding(binding, problem)) return false;
+  if (header.hash_policy == static_cast<uint32_t>(HashPolicy::kFixed)) {
+    const uint64_t witness = abi::hash_witness();
+    if (witness == 0) return problem.refuse_with_python_error("header");
+    if (witness != header.hash_witness) {
+      return problem.refuse("header",
+                            "has the hashes of another PYTHONHASHSEED than this process runs with; "
+                            "start it with the one that the image was frozen for, or freeze it "
+                            "again with lazy hashes");
+    }
+  }
   same_interpreter_ = is_same_interpreter(binding);
   const bool at_home = reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
   prelinked_ = same_interpreter_ && at_home;
@@ -81,13 +107,16 @@ bool Image::bind(Problem& problem) {
 
 bool Image::resolve_externals(bool all, Problem& problem) {
   const auto externals = view_.externals();
-  const bool all_fixed = std::all_of(externals.begin(), externals.end(), [](const auto& external) {
-    return (external.flags & kFixed) != 0;
-  });
-  if (!all && all_fixed) return true;
+  // True if it is where the file says, without looking for it.
+  auto in_place = [&](const ExternalEntry& external) {
+    if ((external.flags & kOwn) != 0)
+      return is_own_object(view_.program(external), external.address);
+    return !all && (external.flags & kFixed) != 0;
+  };
+  if (std::ranges::all_of(externals, in_place)) return true;
   addresses_.reserve(externals.size());
   for (size_t i = 0; i < externals.size(); ++i) {
-    if (!all && (externals[i].flags & kFixed)) {
+    if (in_place(externals[i])) {
       addresses_.push_back(externals[i].address);
       continue;
     }
@@ -134,14 +163,20 @@ bool Image::prepare_all(Problem& problem) {
   return true;
 }
 
-bool Image::is_outside_object(PyObject* object) const {
-  const auto address = reinterpret_cast<uint64_t>(object);
-  for (size_t i = 0; i < view_.externals().size(); ++i) {
-    if (external_address(i) == address) return address != 0;
+bool Image::is_outside_object(PyObject* object) {
+  if (outside_.empty()) {
+    for (size_t i = 0; i < view_.externals().size(); ++i) {
+      outside_.insert(reinterpret_cast<const void*>(external_address(i)));
+    }
+    outside_.erase(nullptr);
+    for (const PyObject* substitute : substitutes()) outside_.insert(substitute);
   }
-  return std::any_of(replacements_.begin(), replacements_.end(),
-                     [object](const auto& entry) { return entry.second == object; }) ||
-         std::find(rebuilt_.begin(), rebuilt_.end(), object) != rebuilt_.end();
+  return outside_.contains(object);
+}
+
+// For what is made after somebody has asked.
+void Image::note_outside(const void* object) {
+  if (!outside_.empty()) outside_.insert(object);
 }
 
 std::vector<PyObject*> Image::substitutes() const {

@@ -7,6 +7,9 @@
 // An image of which a group was prepared stays mapped until the process ends, even if the Image is
 // destroyed: its objects are immortal, and nobody can know who still refers to them.
 //
+// An image of data, one without modules, is checked as a whole when it is loaded, unless its file
+// is marked as checked (stamp.h), and prepared at once: that is what loading means there.
+//
 // Not for: looking into a file that may be damaged (View), or into one of another version.
 //
 // Thread safety: every member needs a thread attached to the interpreter that loaded the image,
@@ -20,6 +23,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "tenure/core/abi/python.h"
@@ -83,8 +87,15 @@ class Image {
   // own copies of strings, and what actions made. Borrowed, immortal.
   std::vector<PyObject*> substitutes() const;
 
-  // True if it is one of those, or an external. Takes as long as looking at all of them.
-  bool is_outside_object(PyObject* object) const;
+  // True if it is one of those, or an external.
+  bool is_outside_object(PyObject* object);
+
+  // A root. Borrowed: immortal, unless it was rebuilt as a list, dict or set, which the image
+  // keeps. Null if there is none at that place, which only a forged image has. Requires: its group
+  // is prepared.
+  PyObject* root(const RootEntry& root) const;
+
+  bool is_data() const { return view_.modules().empty(); }
 
  private:
   // What is done next for a group. Each can be repeated if it fails for want of memory, but moving.
@@ -97,6 +108,8 @@ class Image {
 
   Image() = default;
   bool bind(Problem& problem);
+  bool check_whole(Problem& problem);
+  void note_outside(const void* object);
   bool resolve_externals(bool all, Problem& problem);
 
   std::string path_;
@@ -112,7 +125,8 @@ class Image {
   std::unordered_map<uint32_t, Problem> refused_;         // why, by group
   std::vector<Seen> seen_;                                // of identifiers, by place, and one more
   std::unordered_map<uint32_t, PyObject*> replacements_;  // by StringUse::string; immortal
-  std::vector<PyObject*> rebuilt_;                        // by actions; immortal
+  std::vector<PyObject*> rebuilt_;                        // by actions; never given back
+  std::unordered_set<const void*> outside_;               // once it was asked for: see above
   Stats stats_;
 };
 

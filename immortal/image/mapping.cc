@@ -52,10 +52,8 @@ bool open_file(const File& file, FileId& id, Problem& problem) {
   if (file.fd() < 0 || fstat(file.fd(), &status) != 0) {
     return refuse_errno(problem, "cannot be opened");
   }
-  if (!S_ISREG(status.st_mode)) return problem.refuse("file", "is not a regular file");
-  id = {status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size),
-        status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
-  return true;
+  id = file_id(status);
+  return S_ISREG(status.st_mode) || problem.refuse("file", "is not a regular file");
 }
 
 }  // namespace
@@ -66,7 +64,8 @@ Mapping::Mapping(Mapping&& other) noexcept
       keep_(other.keep_),
       written_chunks_(std::move(other.written_chunks_)),
       read_chunks_(std::move(other.read_chunks_)),
-      file_(other.file_) {}
+      file_(other.file_),
+      stamp_(other.stamp_) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(base_, other.base_);
@@ -75,6 +74,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(written_chunks_, other.written_chunks_);
   std::swap(read_chunks_, other.read_chunks_);
   std::swap(file_, other.file_);
+  std::swap(stamp_, other.stamp_);
   return *this;
 }
 
@@ -110,6 +110,7 @@ bool Mapping::map(const std::string& path, Mapping& mapping, Problem& problem) {
   mapping.base_ = static_cast<std::byte*>(base);
   mapping.bytes_ = id.bytes;
   mapping.file_ = id;
+  mapping.stamp_ = read_stamp(file.fd());
   return true;
 }
 
@@ -147,6 +148,14 @@ void Mapping::expect_writes(uint64_t offset, uint64_t bytes) {
 
 void Mapping::expect_reads(uint64_t offset, uint64_t bytes) {
   populate(offset, bytes, kReadChunkBytes, MADV_POPULATE_READ, read_chunks_);
+}
+
+void mark_checked(const std::string& path, const FileId& file, uint64_t header_checksum) {
+  const File opened(path);
+  struct stat status;
+  if (opened.fd() >= 0 && fstat(opened.fd(), &status) == 0 && file_id(status) == file) {
+    write_stamp(opened.fd(), header_checksum, false);
+  }
 }
 
 bool identify(const std::string& path, FileId& file, Problem& problem) {

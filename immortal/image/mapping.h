@@ -12,17 +12,9 @@
 #include <vector>
 
 #include "tenure/immortal/image/problem.h"
+#include "tenure/immortal/image/stamp.h"
 
 namespace tenure::image {
-
-// Which file it is, whatever it is called.
-struct FileId {
-  uint64_t device;
-  uint64_t inode;
-  uint64_t bytes;
-  int64_t modified_ns;
-  bool operator==(const FileId&) const = default;
-};
 
 class Mapping {
  public:
@@ -42,6 +34,11 @@ class Mapping {
   std::byte* base() const { return base_; }
   std::span<const std::byte> bytes() const { return {base_, bytes_}; }
   const FileId& file() const { return file_; }
+
+  // True if the file was marked as checked, with that checksum in its header, when it was mapped.
+  bool was_checked(uint64_t header_checksum) const {
+    return stamp_ == stamp_of(file_, header_checksum);
+  }
 
   // Has the kernel copy the pages of [offset, offset + bytes) now, in one go and some neighbours
   // with them, because they are about to be written: half the price of copying them one fault at a
@@ -64,7 +61,11 @@ class Mapping {
   void populate(uint64_t offset, uint64_t bytes, uint64_t chunk_bytes, int advice,
                 std::vector<bool>& chunks);
   FileId file_{};
+  Stamp stamp_;
 };
+
+// Marks the file at `path` as checked (stamp.h) if it is still that one.
+void mark_checked(const std::string& path, const FileId& file, uint64_t header_checksum);
 
 // Which file `path` is now; false with `problem` if it cannot be opened.
 [[nodiscard]] bool identify(const std::string& path, FileId& file, Problem& problem);

@@ -8,10 +8,20 @@
 
 namespace tenure::image {
 
-// Writes to a temporary name beside `path`, flushes it to the disk, then renames it to `path`,
-// replacing a regular file of that name. Answers 0 or an errno, after which neither the temporary
-// file nor any change to `path` is left. Thread state: any; better detached.
-[[nodiscard]] int write_file(const std::string& path, std::span<const std::byte> bytes);
+enum class Stamped : bool { kNo, kYes };
+
+// Writes the pieces, one after the other, to a temporary name beside `path`, flushes it to the
+// disk, then renames it to `path`, replacing a regular file of that name. Answers 0 or an errno,
+// after which neither the temporary file nor any change to `path` is left. kYes: the pieces are an
+// image, and the file is marked as checked (stamp.h). Thread state: any; better detached.
+[[nodiscard]] int write_file(const std::string& path,
+                             std::span<const std::span<const std::byte>> pieces,
+                             Stamped stamped = Stamped::kNo);
+
+// The same, of one piece.
+[[nodiscard]] inline int write_file(const std::string& path, std::span<const std::byte> bytes) {
+  return write_file(path, {&bytes, 1});
+}
 
 }  // namespace tenure::image
 

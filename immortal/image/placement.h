@@ -10,18 +10,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "tenure/immortal/image/assembly.h"
 #include "tenure/immortal/image/format.h"
 #include "tenure/immortal/image/graph.h"
 
 namespace tenure::image {
 
 struct Placement {
-  // A run of objects of one segment and group, as offsets from the segment's start.
-  struct Run {
-    uint64_t begin = 0;
-    uint64_t end = 0;
-  };
-  static constexpr size_t kSegments = kSegmentKindEnd - kFirstSegmentKind;
+  using Run = Assembly::Run;
 
   explicit Placement(const Graph& graph);
 

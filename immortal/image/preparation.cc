@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tenure/core/abi/code.h"
 #include "tenure/core/abi/identity.h"
@@ -19,7 +21,7 @@ namespace {
 // Elements of a set display are constants, nested as deep as somebody cared to write tuples.
 constexpr int kActionDepth = 100;
 // A damaged tuple can hold itself, twice.
-constexpr int kActionVisits = 10'000'000;
+constexpr int64_t kActionVisits = 10'000'000;
 
 constexpr size_t index_of(Kind kind) { return static_cast<size_t>(kind) - kFirstSegmentKind; }
 
@@ -49,13 +51,13 @@ bool Image::Preparation::run(Problem& problem) {
     }
     const auto parts = is_moving() ? View::Parts::kAll : View::Parts::kWithoutRelocation;
     if (!view_.check_group(group_, parts, problem)) return false;
+    step = Step::kMove;
+  }
+  if (step == Step::kMove) {
     if (!is_moving() && !is_linked_here()) {
       return problem.refuse(view_.group_name(group_),
                             "was not written for the address that the header prefers");
     }
-    step = Step::kMove;
-  }
-  if (step == Step::kMove) {
     if (is_moving() && !move(problem)) return false;
     step = Step::kIntern;
   }
@@ -81,11 +83,19 @@ bool Image::Preparation::in_image(uint64_t address) const {
   return address - reinterpret_cast<uint64_t>(base_) < view_.header().file_bytes;
 }
 
-// False if the first slot that names a string leads out of the image: either all pointers of a
+// False if the first slot that leads into the image would lead out of it: either all pointers of a
 // group are right for this address or none is. Damage of other kinds is for those who use the slot.
 bool Image::Preparation::is_linked_here() const {
-  const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
-  const uint64_t* pointer = slots.empty() ? nullptr : slot(slots[0], referring());
+  uint64_t first = 0;
+  if (image_.is_data()) {
+    StreamReader in(view_.part(group_, Kind::kInternalSlots));
+    first = in.varint();
+  } else if (const auto slots = view_.table_part<uint32_t>(group_, Kind::kStringSlots);
+             !slots.empty()) {
+    // Of the tables that are checked where nothing is relocated.
+    first = slots[0];
+  }
+  const uint64_t* pointer = slot(first, referring());
   return pointer == nullptr || in_image(*pointer);
 }
 
@@ -130,6 +140,7 @@ bool Image::Preparation::refuse_slot(const char* table, uint64_t number, Problem
 }
 
 bool Image::Preparation::move(Problem& problem) {
+  expect_writes();
   const uint64_t distance = reinterpret_cast<uint64_t>(base_) - view_.header().preferred_base;
   if (distance != 0 && !move_internal(distance, problem)) return false;
   if (!image_.addresses_.empty() && !move_external(problem)) return false;
@@ -196,6 +207,8 @@ Image::Seen& Image::Preparation::seen(uint32_t string) const {
 }
 
 bool Image::Preparation::intern(Problem& problem) {
+  // Nothing in data is looked up by identity.
+  if (image_.is_data()) return !abi::identity().debug || mark_strings(problem);
   if (image_.seen_.empty()) {
     // In another build, a str of this image may be one of those in the interpreter's binary.
     if (image_.same_interpreter_) image_.intern_table_ = abi::find_intern_table();
@@ -222,6 +235,15 @@ bool Image::Preparation::intern(Problem& problem) {
     if (!replace(own_slots, str, problem)) return false;
   }
   return true;
+}
+
+bool Image::Preparation::mark_strings(Problem& problem) {
+  return for_each_object(view_, group_, problem, [&](uint64_t offset, const abi::Shape& shape) {
+    if (shape.id == abi::ShapeId::kStrAscii || shape.id == abi::ShapeId::kStrCompact) {
+      abi::mark_interned(image_.object(offset));
+    }
+    return true;
+  });
 }
 
 bool Image::Preparation::replace(std::span<const uint32_t> slots, PyObject* str, Problem& problem) {
@@ -276,6 +298,7 @@ PyObject* Image::Preparation::canonical(uint32_t string, bool identifier, Proble
     ++image_.stats_.strings_interned;
   } else {
     image_.replacements_.emplace(string, canonical);
+    image_.note_outside(canonical);
     ++image_.stats_.strings_replaced;
   }
   if (holds_str(strings_, offset)) seen(string) = canonical == str ? Seen::kOwn : Seen::kReplaced;
@@ -286,14 +309,20 @@ bool Image::Preparation::act(Problem& problem) {
   const auto actions = view_.table_part<ActionEntry>(group_, Kind::kActions);
   const auto slots = view_.table_part<uint32_t>(group_, Kind::kActionSlots);
   size_t next_slot = 0;
+  std::vector<std::pair<const ActionEntry*, PyObject*>> empty;
   for (const ActionEntry& action : actions) {
     if (action.slot_count > slots.size() - next_slot) {
       return problem.refuse(view_.group_name(group_), "uses more action slots than it has");
     }
     PyObject* object = rebuild(action, problem);
     if (object == nullptr) return false;
-    abi::make_immortal(object);
+    if (is_filled_later(static_cast<Action>(action.action))) {
+      empty.emplace_back(&action, object);
+    } else {
+      abi::make_immortal(object);
+    }
     image_.rebuilt_.push_back(object);
+    image_.note_outside(object);
     ++image_.stats_.objects_rebuilt;
     for (uint32_t i = 0; i < action.slot_count; ++i) {
       uint64_t* pointer = slot(slots[next_slot], referring());
@@ -302,7 +331,20 @@ bool Image::Preparation::act(Problem& problem) {
       ++next_slot;
     }
   }
+  for (const auto& [action, object] : empty) {
+    if (!fill(*action, object, problem)) return false;
+  }
   return true;
+}
+
+bool Image::Preparation::fill(const ActionEntry& entry, PyObject* object, Problem& problem) {
+  const auto action = static_cast<Action>(entry.action);
+  PyObject* argument = image_.object(entry.argument);
+  // The items of a list and the values of a dict are not looked at.
+  const Py_ssize_t step = action == Action::kDict ? 2 : 1;
+  if (action != Action::kList && !holds_objects(argument, step, problem)) return false;
+  return fill_later(action, object, argument) ||
+         problem.refuse_with_python_error(view_.group_name(group_));
 }
 
 bool Image::Preparation::is_tuple(PyObject* object, uint64_t offset) const {
@@ -319,7 +361,7 @@ bool Image::Preparation::is_tuple(PyObject* object, uint64_t offset) const {
 
 // True if the pointer leads to an object that can be hashed and compared without harm: one of this
 // image that is as large as its shape says, or one that the image refers to outside of itself.
-bool Image::Preparation::is_object(PyObject* object, int depth, int& visits) const {
+bool Image::Preparation::is_object(PyObject* object, int depth, int64_t& visits) {
   if (--visits < 0) return false;
   const auto address = reinterpret_cast<uint64_t>(object);
   if (!in_image(address)) return image_.is_outside_object(object);
@@ -336,10 +378,22 @@ bool Image::Preparation::is_object(PyObject* object, int depth, int& visits) con
   if (shape == nullptr || limit < shape->fixed_bytes || shape->bytes(object, limit) == 0) {
     return false;
   }
-  if (shape->id != abi::ShapeId::kTuple) return shape->id != abi::ShapeId::kCode;
-  if (depth == 0) return false;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); ++i) {
-    if (!is_object(PyTuple_GET_ITEM(object, i), depth - 1, visits)) return false;
+  if (shape->id == abi::ShapeId::kCode) return false;
+  bool good = true;
+  abi::for_each_reference(*shape, object, shape->bytes(object, limit), [&](PyObject** reference) {
+    good = good && depth > 0 && is_object(*reference, depth - 1, visits);
+  });
+  return good;
+}
+
+// True if every `step`-th item of a tuple is an object, as above.
+bool Image::Preparation::holds_objects(PyObject* tuple, Py_ssize_t step, Problem& problem) {
+  int64_t visits = kActionVisits + PyTuple_GET_SIZE(tuple);
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i += step) {
+    if (!is_object(PyTuple_GET_ITEM(tuple, i), kActionDepth, visits)) {
+      return problem.refuse(view_.group_name(group_),
+                            "has an action whose argument holds no object");
+    }
   }
   return true;
 }
@@ -351,15 +405,9 @@ PyObject* Image::Preparation::rebuild(const ActionEntry& action, Problem& proble
                                                  std::to_string(action.argument));
     return nullptr;
   }
-  const size_t count = static_cast<size_t>(PyTuple_GET_SIZE(argument));
-  int visits = kActionVisits;
-  for (size_t i = 0; i < count; ++i) {
-    if (!is_object(PyTuple_GET_ITEM(argument, static_cast<Py_ssize_t>(i)), kActionDepth, visits)) {
-      problem.refuse(view_.group_name(group_), "has an action whose argument holds no object");
-      return nullptr;
-    }
-  }
-  PyObject* object = run_action(static_cast<Action>(action.action), argument);
+  const auto kind = static_cast<Action>(action.action);
+  if (!is_filled_later(kind) && !holds_objects(argument, 1, problem)) return nullptr;
+  PyObject* object = run_action(kind, argument);
   if (object == nullptr && PyErr_Occurred()) {
     problem.refuse_with_python_error(view_.group_name(group_));
   } else if (object == nullptr) {

@@ -35,7 +35,9 @@ class Image::Preparation {
   bool move_code_versions(Problem& problem);
   bool intern(Problem& problem);
   PyObject* canonical(uint32_t string, bool identifier, Problem& problem);
+  bool mark_strings(Problem& problem);
   bool act(Problem& problem);
+  bool fill(const ActionEntry& entry, PyObject* object, Problem& problem);
   PyObject* rebuild(const ActionEntry& action, Problem& problem);
 
   bool is_moving() const;
@@ -46,7 +48,8 @@ class Image::Preparation {
   static bool holds_str(const Range& range, uint64_t offset);
   const abi::Shape* str_shape(PyObject* str, uint64_t offset, bool identifier) const;
   bool is_tuple(PyObject* object, uint64_t offset) const;
-  bool is_object(PyObject* object, int depth, int& visits) const;
+  bool is_object(PyObject* object, int depth, int64_t& visits);
+  bool holds_objects(PyObject* tuple, Py_ssize_t step, Problem& problem);
   bool in_image(uint64_t address) const;
   bool is_linked_here() const;
 

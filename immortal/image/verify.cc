@@ -1,13 +1,19 @@
 #include "tenure/immortal/image/verify.h"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "tenure/core/abi/check.h"
 #include "tenure/core/abi/code.h"
+#include "tenure/core/abi/frozen_dict.h"
 #include "tenure/core/abi/strings.h"
+#include "tenure/immortal/graph/frozen_table.h"
 #include "tenure/immortal/image/objects.h"
+#include "tenure/immortal/image/utf8.h"
 
 namespace tenure::image {
 namespace {
@@ -24,6 +30,8 @@ class Verifier {
   bool check(uint32_t group, uint64_t offset, const abi::Shape& shape);
   bool check_code(uint32_t group, uint64_t offset, const abi::Shape& shape);
   bool check_references(uint32_t group, uint64_t offset, const abi::Shape& shape, size_t bytes);
+  bool check_index(uint32_t group, uint64_t offset, const abi::Shape& shape);
+  bool check_utf8(uint32_t group, uint64_t offset, const abi::Shape& shape, size_t bytes);
   bool check_version(uint32_t group, uint64_t offset);
   bool may_be_named(PyObject* object) const;
 
@@ -59,11 +67,19 @@ bool Verifier::run() {
         [&](uint64_t offset, const abi::Shape& shape) { return check(group, offset, shape); });
     if (!good) return false;
   }
-  // Code says of what type its parts are, so those have to be objects, and whole, before.
+  for (const RootEntry& root : view_.roots()) {
+    const auto holder = objects_.find(root.object);
+    if (holder == objects_.end() || image_.root(root) == nullptr) {
+      return refuse(root.group, root.object, "does not hold a root");
+    }
+  }
+  // Code says of what type its parts are, and keys are hashed, so those have to be objects, and
+  // whole, before.
   for (uint32_t group = 0; group < view_.groups().size(); ++group) {
-    const bool good = for_each_object(
-        view_, group, problem_,
-        [&](uint64_t offset, const abi::Shape& shape) { return check_code(group, offset, shape); });
+    const bool good =
+        for_each_object(view_, group, problem_, [&](uint64_t offset, const abi::Shape& shape) {
+          return check_code(group, offset, shape) && check_index(group, offset, shape);
+        });
     if (!good) return false;
   }
   for (const ModuleEntry& module : view_.modules()) {
@@ -95,7 +111,7 @@ bool Verifier::check(uint32_t group, uint64_t offset, const abi::Shape& shape) {
   }
   ++verified_.objects;
   verified_.bytes += bytes + shape.prefix_bytes;
-  return check_references(group, offset, shape, bytes);
+  return check_utf8(group, offset, shape, bytes) && check_references(group, offset, shape, bytes);
 }
 
 bool Verifier::check_code(uint32_t group, uint64_t offset, const abi::Shape& shape) {
@@ -103,6 +119,35 @@ bool Verifier::check_code(uint32_t group, uint64_t offset, const abi::Shape& sha
   const char* fault = abi::find_fault(shape, image_.object(offset), space_after(offset));
   if (fault != nullptr) return refuse(group, offset, fault);
   return check_version(group, offset);
+}
+
+// An index is right if it is the one that its keys give.
+bool Verifier::check_index(uint32_t group, uint64_t offset, const abi::Shape& shape) {
+  if (shape.id != abi::ShapeId::kFrozenDict) return true;
+  abi::FrozenDictObject* dict = abi::as_frozen_dict(image_.object(offset));
+  std::vector<graph::KeyHash> keys;
+  for (size_t i = 0; i < abi::entry_count(dict); ++i) {
+    keys.push_back(graph::key_hash(abi::entries_of(dict)[i].key));
+  }
+  std::vector<uint32_t> index(abi::frozen_index_bytes(keys.size()) / sizeof(uint32_t));
+  const uint32_t flags = graph::lay_out_index(keys, index.data());
+  return (flags == dict->flags && std::equal(index.begin(), index.end(), abi::index_of(dict))) ||
+         refuse(group, offset, "is a FrozenDict whose index does not fit its keys");
+}
+
+// The UTF-8 of a str of data lies right behind it, and says what the str says.
+bool Verifier::check_utf8(uint32_t group, uint64_t offset, const abi::Shape& shape, size_t bytes) {
+  if (shape.id != abi::ShapeId::kStrCompact || !image_.is_data()) return true;
+  PyObject* str = image_.object(offset);
+  const size_t wanted = utf8_bytes(str);
+  std::vector<char> text(wanted + 1);
+  if (wanted != 0) write_utf8(str, text.data());
+  const std::string_view found = abi::cached_utf8(str);
+  if (wanted == 0 && found.data() == nullptr) return true;
+  const char* place = reinterpret_cast<const char*>(str) + bytes;
+  return (found.data() == place && found.size() == wanted && wanted < space_after(offset) - bytes &&
+          std::equal(text.begin(), text.end(), place)) ||
+         refuse(group, offset, "is a str with the wrong UTF-8");
 }
 
 bool Verifier::check_references(uint32_t group, uint64_t offset, const abi::Shape& shape,

@@ -101,6 +101,12 @@ const char* kind_name(uint32_t kind) {
       return "replaced tuple segment";
     case Kind::kReplacedCodeSegment:
       return "replaced code segment";
+    case Kind::kUtf8TextSegment:
+      return "non-ASCII text segment";
+    case Kind::kDictSegment:
+      return "dict segment";
+    case Kind::kReplacedDictSegment:
+      return "replaced dict segment";
   }
   return "unknown part";
 }
@@ -213,7 +219,7 @@ bool View::parse_directory(Problem& problem) {
       (header.first_code_version < abi::kFirstImageVersion || version_end > uint64_t{1} << 32)) {
     return problem.refuse("header", "claims code versions that belong to the interpreter");
   }
-  if (header.hash_policy != 0) {
+  if (header.hash_policy >= kHashPolicyEnd) {
     return problem.refuse("header", "wants hash policy " + number(header.hash_policy) +
                                         ", which this Tenure does not know; use a newer one");
   }

@@ -20,6 +20,10 @@ struct ImageObject {
 
 ImageObject* cast(PyObject* self) { return reinterpret_cast<ImageObject*>(self); }
 
+PyObject* refuse(PyObject* self, const image::Problem& problem) {
+  return state_of(cast(self)->module).importer.raise(cast(self)->image->path(), problem);
+}
+
 PyObject* get_modules(PyObject* self, void*) {
   const image::View& view = cast(self)->image->view();
   Result<> names = PyTuple_New(static_cast<Py_ssize_t>(view.modules().size()));
@@ -40,6 +44,54 @@ PyObject* get_prelinked(PyObject* self, void*) {
   return PyBool_FromLong(cast(self)->image->is_prelinked());
 }
 
+// A root of the image; null with a Python error if it has none there. New reference.
+PyObject* root_object(PyObject* self, const image::RootEntry& entry) {
+  PyObject* object = cast(self)->image->root(entry);
+  if (object != nullptr) return Py_NewRef(object);
+  image::Problem problem;
+  problem.refuse("root table", "names something that is no root; freeze the image again");
+  return refuse(self, problem);
+}
+
+PyObject* root_names(const image::View& view) {
+  Result<> names = PyList_New(0);
+  if (!names) return nullptr;
+  for (const image::RootEntry& root : view.roots()) {
+    const Result<> name = text_object(view.text(root.name));
+    if (!name || PyList_Append(names.get(), name.get()) < 0) return nullptr;
+  }
+  return std::move(names).release();
+}
+
+PyObject* get_root(PyObject* self, void*) {
+  const image::View& view = cast(self)->image->view();
+  if (view.roots().size() == 1) return root_object(self, view.roots()[0]);
+  if (view.roots().empty()) {
+    PyErr_Format(PyExc_AttributeError,
+                 "%R holds modules, which are imported; there is no data in it", cast(self)->path);
+    return nullptr;
+  }
+  const Result<> names = root_names(view);
+  if (names) {
+    PyErr_Format(PyExc_AttributeError, "%R has %zd roots: use .roots[name] with one of %R",
+                 cast(self)->path, static_cast<Py_ssize_t>(view.roots().size()), names.get());
+  }
+  return nullptr;
+}
+
+PyObject* get_roots(PyObject* self, void*) {
+  const image::View& view = cast(self)->image->view();
+  Result<> roots = PyDict_New();
+  if (!roots) return nullptr;
+  for (const image::RootEntry& entry : view.roots()) {
+    const Result<> name = text_object(view.text(entry.name));
+    if (!name) return nullptr;
+    const Result<> object = root_object(self, entry);
+    if (!object || PyDict_SetItem(roots.get(), name.get(), object.get()) < 0) return nullptr;
+  }
+  return PyDictProxy_New(roots.get());
+}
+
 PyObject* stats(PyObject* self, PyObject*) {
   const image::Image& image = *cast(self)->image;
   const image::Image::Stats& stats = image.stats();
@@ -56,10 +108,6 @@ PyObject* stats(PyObject* self, PyObject*) {
                        "slots_relocated", number(stats.slots_relocated),    //
                        "objects_rebuilt", number(stats.objects_rebuilt),    //
                        "prelinked", image.is_prelinked() ? Py_True : Py_False);
-}
-
-PyObject* refuse(PyObject* self, const image::Problem& problem) {
-  return state_of(cast(self)->module).importer.raise(cast(self)->image->path(), problem);
 }
 
 PyObject* preload(PyObject* self, PyObject*) {
@@ -79,8 +127,12 @@ PyObject* verify(PyObject* self, PyObject*) {
 }
 
 PyObject* repr(PyObject* self) {
-  return PyUnicode_FromFormat("<tenure.Image %R: %zd modules>", cast(self)->path,
-                              static_cast<Py_ssize_t>(cast(self)->image->view().modules().size()));
+  const image::View& view = cast(self)->image->view();
+  const bool is_data = cast(self)->image->is_data();
+  const size_t count = is_data ? view.roots().size() : view.modules().size();
+  return PyUnicode_FromFormat("<tenure.Image %R: %zd %s%s>", cast(self)->path,
+                              static_cast<Py_ssize_t>(count), is_data ? "root" : "module",
+                              count == 1 ? "" : "s");
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
@@ -108,6 +160,10 @@ PyGetSetDef attributes[] = {
      "True if it is mapped where it was written for, by the very interpreter that wrote it, so\n"
      "that no pointer had to be changed.",
      nullptr},
+    {"root", get_root, nullptr,
+     "The root of an image of data that has one. AttributeError if it has several, or none.",
+     nullptr},
+    {"roots", get_roots, nullptr, "The roots by name: a read-only mapping from str.", nullptr},
     {}};
 
 PyMethodDef methods[] = {

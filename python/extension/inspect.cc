@@ -67,6 +67,27 @@ PyObject* modules(const image::View& view) {
   return std::move(list).release();
 }
 
+PyObject* roots(const image::View& view) {
+  Result<> list = PyList_New(0);
+  if (!list) return nullptr;
+  for (const image::RootEntry& root : view.roots()) {
+    if (!append(list.get(), text_object(view.text(root.name)))) return nullptr;
+  }
+  return std::move(list).release();
+}
+
+const char* policy_name(uint32_t policy) {
+  switch (static_cast<image::HashPolicy>(policy)) {
+    case image::HashPolicy::kSealed:
+      return "sealed";
+    case image::HashPolicy::kFixed:
+      return "fixed";
+    case image::HashPolicy::kLazy:
+      break;
+  }
+  return "lazy";
+}
+
 }  // namespace
 
 PyObject* inspect(PyObject* module, PyObject* path_object) {
@@ -84,26 +105,31 @@ PyObject* inspect(PyObject* module, PyObject* path_object) {
   if (!part_list) return nullptr;
   Result<> module_list = modules(view);
   if (!module_list) return nullptr;
+  Result<> root_list = roots(view);
+  if (!root_list) return nullptr;
   const image::Header& header = view.header();
   const image::Binding& binding = header.binding;
   const bool usable = image::check_binding(binding, problem);
-  return Py_BuildValue("{s:I,s:K,s:s,s:O,s:O,s:I,s:s,s:K,s:I,s:I,s:n,s:n,s:O,s:s,s:O,s:O}",  //
-                       "format", header.format_version,                                      //
-                       "bytes", number(header.file_bytes),                                   //
-                       "python", abi::version_text(binding.python_version).c_str(),          //
-                       "free_threaded", binding.free_threaded ? Py_True : Py_False,          //
-                       "debug", binding.debug ? Py_True : Py_False,                          //
-                       "optimization", binding.optimization,                                 //
-                       "build_id", hex(binding.build_id, binding.build_id_bytes).c_str(),    //
-                       "preferred_base", number(header.preferred_base),                      //
-                       "first_code_version", header.first_code_version,                      //
-                       "code_objects", header.code_version_count,                            //
-                       "groups", static_cast<Py_ssize_t>(view.groups().size()),              //
-                       "externals", static_cast<Py_ssize_t>(view.externals().size()),        //
-                       "usable", usable ? Py_True : Py_False,                                //
-                       "reason", usable ? "" : problem.what.c_str(),                         //
-                       "parts", part_list.get(),                                             //
-                       "modules", module_list.get());
+  return Py_BuildValue(
+      "{s:I,s:K,s:s,s:O,s:O,s:I,s:s,s:K,s:s,s:I,s:I,s:n,s:n,s:O,s:s,s:O,s:O,s:O}",  //
+      "format", header.format_version,                                              //
+      "bytes", number(header.file_bytes),                                           //
+      "python", abi::version_text(binding.python_version).c_str(),                  //
+      "free_threaded", binding.free_threaded ? Py_True : Py_False,                  //
+      "debug", binding.debug ? Py_True : Py_False,                                  //
+      "optimization", binding.optimization,                                         //
+      "build_id", hex(binding.build_id, binding.build_id_bytes).c_str(),            //
+      "preferred_base", number(header.preferred_base),                              //
+      "hash_policy", policy_name(header.hash_policy),                               //
+      "first_code_version", header.first_code_version,                              //
+      "code_objects", header.code_version_count,                                    //
+      "groups", static_cast<Py_ssize_t>(view.groups().size()),                      //
+      "externals", static_cast<Py_ssize_t>(view.externals().size()),                //
+      "usable", usable ? Py_True : Py_False,                                        //
+      "reason", usable ? "" : problem.what.c_str(),                                 //
+      "roots", root_list.get(),                                                     //
+      "parts", part_list.get(),                                                     //
+      "modules", module_list.get());
 }
 
 }  // namespace tenure::extension

@@ -62,6 +62,20 @@ PyMethodDef methods[] = {
      "objects that are expected to run soon after loading. Returns a dict of counts. Raises\n"
      "TypeError naming an object that an image cannot hold, ValueError for two modules of one\n"
      "name, OSError if the file cannot be written."},
+    {"write_data", with_keywords(write_data), METH_VARARGS | METH_KEYWORDS,
+     "write_data($module, path, roots, *, lists='tuple', dicts='frozen', sets='frozen',\n"
+     "           hash_policy='lazy', progress=None)\n--\n\n"
+     "Write objects and all they lead to into an image file, which appears complete or not at "
+     "all.\n\n"
+     "roots: a dict from str, the names, to the objects. lists: 'tuple' makes lists tuples, "
+     "'list'\n"
+     "has them made anew at load; dicts: 'frozen' or 'builtin', and sets: 'frozen' or 'builtin',\n"
+     "likewise. hash_policy: 'lazy', 'sealed' or 'fixed'; the last needs a process that was "
+     "started\n"
+     "with PYTHONHASHSEED. progress: called as progress(done, total), in objects; total grows "
+     "while\n"
+     "objects are found. Returns a dict of counts. Raises TypeError naming the path to an object\n"
+     "that an image cannot hold, OSError if the file cannot be written."},
     {"inspect", inspect, METH_O,
      "inspect($module, path, /)\n--\n\n"
      "Describe an image file as a dict, without loading it. Raises ImageError."},

@@ -29,6 +29,7 @@ PyObject* text_object(std::string_view text);
 // Methods of the module; see module.cc for what they take.
 PyObject* load(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* write_image(PyObject* module, PyObject* args, PyObject* keywords);
+PyObject* write_data(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* inspect(PyObject* module, PyObject* path);
 PyObject* json_default(PyObject* module, PyObject* object);
 PyObject* deferred_stats(PyObject* module, PyObject*);

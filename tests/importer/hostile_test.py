@@ -275,9 +275,9 @@ class HostileTest(ImportTest):
             "magic": (dict(bytecode_magic=file["bytecode_magic"] + 1), "freeze it again"),
             "nogil": (dict(free_threaded=1), "without a GIL"),
             "layout": (dict(layout_fingerprint=file["layout_fingerprint"] ^ 1), "laid out differently"),
-            "format": (dict(format_version=2), "format 2"),
+            "format": (dict(format_version=3), "format 3"),
             "format0": (dict(format_version=0), "format 0"),
-            "hash": (dict(hash_policy=1), "hash policy 1"),
+            "hash": (dict(hash_policy=3), "hash policy 3"),
             "optimised": (dict(optimization=1), "was made with -O, this interpreter runs without -O"),
             "optimised_more": (dict(optimization=2), "-OO"),
             "long_id": (dict(build_id_bytes=33), "build id"),
@@ -305,12 +305,12 @@ class HostileTest(ImportTest):
 
     def test_headers_that_make_no_sense(self):
         cases = {
-            "header_bytes": 160, "file_bytes": 1 << 62, "directory_count": 10000, "preferred_base": 4096,
+            "header_bytes": 168, "file_bytes": 1 << 62, "directory_count": 10000, "preferred_base": 4096,
             "first_code_version": 1,
         }  # fmt: skip
         files = {name: self.edited(**{name: value}) for name, value in cases.items() if name != "header_bytes"}
         file = ImageFile(self.image)
-        file["header_bytes"], file["header_checksum"] = 160, 0
+        file["header_bytes"], file["header_checksum"] = 168, 0
         file["header_checksum"] = _tenure.checksum(file.data[:4096])
         files["header_bytes"] = file
         for base in 0, 1 << 47, (1 << 64) - 4096, file["preferred_base"] + 8:

@@ -202,6 +202,7 @@ class ImageFile:
         "build_id_bytes": (112, "I"),
         "optimization": (116, "I"),
         "build_id": (120, "32s"),
+        "hash_witness": (152, "Q"),
     }
     PAGE = 4096
     BULK = 2

@@ -107,6 +107,7 @@ TEST(Graph, StartsWithTheCommonGroupAlone) {
   EXPECT_TRUE(graph.nodes().empty());
   EXPECT_EQ(graph.externals()[graph.none()].object, Py_None);
   for (size_t id = 1; id < abi::kShapeIdEnd; ++id) {
+    if (static_cast<ShapeId>(id) == ShapeId::kFrozenDict) continue;  // no code has one
     const abi::Shape& shape = *abi::shape(static_cast<ShapeId>(id));
     EXPECT_EQ(graph.externals()[graph.type_external(shape)].object,
               reinterpret_cast<PyObject*>(shape.type));

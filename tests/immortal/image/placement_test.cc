@@ -51,13 +51,13 @@ TEST_F(PlacementTest, AlignsObjectsAndTheirPrefixes) {
 
 // Objects with their prefixes, in order of place: none reaches into the next.
 TEST_F(PlacementTest, LetsNoTwoObjectsOverlap) {
-  std::vector<std::vector<std::pair<uint64_t, uint64_t>>> taken(Placement::kSegments);
+  std::vector<std::vector<std::pair<uint64_t, uint64_t>>> taken(kSegments);
   for (size_t i = 0; i < graph_.nodes().size(); ++i) {
     const Node& node = graph_.nodes()[i];
     const uint64_t offset = placement_->offsets[i];
     taken[segment_of(node)].push_back({offset - node.shape->prefix_bytes, offset + node.bytes});
   }
-  for (size_t segment = 0; segment < Placement::kSegments; ++segment) {
+  for (size_t segment = 0; segment < kSegments; ++segment) {
     auto& all = taken[segment];
     std::sort(all.begin(), all.end());
     for (size_t i = 1; i < all.size(); ++i) EXPECT_LE(all[i - 1].second, all[i].first);
@@ -68,7 +68,7 @@ TEST_F(PlacementTest, LetsNoTwoObjectsOverlap) {
 }
 
 TEST_F(PlacementTest, GivesEachGroupARunOfItsOwn) {
-  for (size_t segment = 0; segment < Placement::kSegments; ++segment) {
+  for (size_t segment = 0; segment < kSegments; ++segment) {
     uint64_t end = 0;
     for (uint32_t group = 0; group < graph_.group_count(); ++group) {
       const Placement::Run& run = placement_->runs[group][segment];

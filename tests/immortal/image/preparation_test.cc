@@ -264,7 +264,7 @@ TEST(Actions, MustHaveObjectsInTheirArgument) {
 }
 
 TEST(Actions, MustBeKnown) {
-  for (uint16_t number : {uint16_t{0}, uint16_t{3}, uint16_t{0xffff}}) {
+  for (uint16_t number : {uint16_t{0}, uint16_t{12}, uint16_t{0xffff}}) {
     EXPECT_EQ(after(
                   [=](Editor& editor, uint32_t group) {
                     editor.part<ActionEntry>(group, Kind::kActions)[0].action = number;

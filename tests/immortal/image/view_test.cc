@@ -86,8 +86,8 @@ TEST(FirstPage, IsRefusedForWhatItIsNot) {
     EXPECT_EQ(after([i](Editor& editor) { editor.header().magic[i] ^= 0x20; }),
               "header is not that of a Tenure image");
   }
-  EXPECT_EQ(after([](Editor& editor) { editor.header().format_version = 2; }),
-            "header has image format 2, this Tenure reads format 1; freeze it again");
+  EXPECT_EQ(after([](Editor& editor) { editor.header().format_version = 3; }),
+            "header has image format 3, this Tenure reads format 2; freeze it again");
 }
 
 TEST(FirstPage, IsRefusedWhenItsChecksumIsWrong) {
@@ -126,8 +126,8 @@ TEST(Header, IsRefusedForNumbersNoImageHas) {
               "header asks for an address no image can have")
         << base;
   }
-  EXPECT_EQ(after([](Editor& editor) { editor.header().hash_policy = 1; }),
-            "header wants hash policy 1, which this Tenure does not know; use a newer one");
+  EXPECT_EQ(after([](Editor& editor) { editor.header().hash_policy = 3; }),
+            "header wants hash policy 3, which this Tenure does not know; use a newer one");
   EXPECT_EQ(after([](Editor& editor) { editor.binding().build_id_bytes = 33; }),
             "header has a build id that is too long");
 }

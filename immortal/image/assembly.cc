@@ -122,6 +122,7 @@ void Assembly::choose_identity() {
   content_id_[1] = checksum(as_bytes(names));
   const uint64_t places = (kBasesEnd - kBasesBegin - segments_bytes_) / kBaseStep / 2;
   base_ = kBasesBegin + content_id_[1] % places * kBaseStep;
+  if (code_.empty()) return;
   const uint64_t versions = (uint64_t{1} << 32) - abi::kFirstImageVersion - code_.size();
   first_code_version_ =
       abi::kFirstImageVersion + static_cast<uint32_t>((content_id_[1] >> 20) % versions);

@@ -73,6 +73,10 @@ bool Image::check_whole(Problem& problem) {
   return true;
 }
 
+bool Image::is_for_all_interpreters() const {
+  return is_data() && view_.entry(Kind::kActions) == nullptr;
+}
+
 PyObject* Image::root(const RootEntry& root) const {
   PyObject* holder = object(root.object);
   if (!PyTuple_CheckExact(holder) || PyTuple_GET_SIZE(holder) != 1) return nullptr;
@@ -136,7 +140,7 @@ bool Image::prepare(uint32_t group, Problem& problem) {
     return false;
   }
   const uint64_t start = now_ns();
-  mapping_.keep_for_ever();
+  if (!is_for_all_interpreters()) keep_for_ever();
   Preparation preparation(*this, group);
   const bool done = preparation.run(problem);
   stats_.prepare_ns += now_ns() - start;

@@ -5,7 +5,8 @@
 // Check::kFull all of them are checked at once.
 //
 // An image of which a group was prepared stays mapped until the process ends, even if the Image is
-// destroyed: its objects are immortal, and nobody can know who still refers to them.
+// destroyed: its objects are immortal, and nobody can know who still refers to them. Only where it
+// is for all interpreters that begins when it is shared with them.
 //
 // An image of data, one without modules, is checked as a whole when it is loaded, unless its file
 // is marked as checked (stamp.h), and prepared at once: that is what loading means there.
@@ -96,6 +97,12 @@ class Image {
   PyObject* root(const RootEntry& root) const;
 
   bool is_data() const { return view_.modules().empty(); }
+
+  // True if nothing in it belongs to the interpreter that loaded it: see shared_images.h.
+  bool is_for_all_interpreters() const;
+
+  // The image stays mapped until the process ends, whatever becomes of this.
+  void keep_for_ever() { mapping_.keep_for_ever(); }
 
  private:
   // What is done next for a group. Each can be repeated if it fails for want of memory, but moving.

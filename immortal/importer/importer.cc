@@ -65,7 +65,7 @@ bool Importer::serve(const image::Image& image) {
   return image.view().modules().empty() || install_finder();
 }
 
-image::Image* Importer::add(std::unique_ptr<image::Image> image) {
+image::Image* Importer::add(std::shared_ptr<image::Image> image) {
   if (!serve(*image)) return nullptr;
   images_.push_back(std::move(image));
   return images_.back().get();

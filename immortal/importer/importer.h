@@ -37,7 +37,7 @@ class Importer {
 
   // Takes an image over and makes its modules importable. Answers it, or null with a Python error,
   // after which none of its modules is.
-  image::Image* add(std::unique_ptr<image::Image> image);
+  image::Image* add(std::shared_ptr<image::Image> image);
 
   // Puts the finder back in front of sys.meta_path if somebody has taken it away and the image has
   // modules. False with a Python error.
@@ -76,7 +76,7 @@ class Importer {
  private:
   bool install_finder();
 
-  std::vector<std::unique_ptr<image::Image>> images_;
+  std::vector<std::shared_ptr<image::Image>> images_;
   PyObject* image_error_ = nullptr;
   PyObject* finder_ = nullptr;
   PyObject* loader_type_ = nullptr;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tenure/handles/result.h"
+#include "tenure/immortal/image/shared_images.h"
 #include "tenure/immortal/image/verify.h"
 #include "tenure/python/extension/state.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 struct ImageObject {
   PyObject_HEAD
-  image::Image* image;  // owned by the importer of `module`
+  image::Image* image;  // the importer of `module` keeps it
   PyObject* module;
   PyObject* path;
 };
@@ -244,8 +245,12 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
   if (!image::identify(path, file, problem)) return state.importer.raise(path, problem);
   image::Image* image = state.importer.find_image(file);
   if (image == nullptr) {
-    std::unique_ptr<image::Image> loaded = image::Image::load(path, check, problem);
-    if (loaded == nullptr) return state.importer.raise(path, problem);
+    std::shared_ptr<image::Image> loaded = image::find_shared(file);
+    if (loaded == nullptr) {
+      std::unique_ptr<image::Image> own = image::Image::load(path, check, problem);
+      if (own == nullptr) return state.importer.raise(path, problem);
+      loaded = image::share(std::move(own));
+    }
     // Another thread may have loaded it while this one was detached, checking.
     image = state.importer.find_image(loaded->mapping().file());
     if (image == nullptr) image = state.importer.add(std::move(loaded));

@@ -48,6 +48,28 @@ TEST(MakeImmortal, FixesTheCount) {
   }
 }
 
+// From 3.14 on it looks at a flag beside the count when it puts objects on its stack.
+TEST(MakeImmortal, KeepsTheInterpretersStackFromCounting) {
+  for (const char* expression : {"frozenset({1000, 2000})", "(1000, 2000)", "10 ** 20", "2.5"}) {
+    PyObject* object = evaluate(expression).release();
+    make_immortal(object);
+    const uint64_t before = count_of(object);
+    const Strong names = testing::run(
+        "def use(x):\n"
+        "    y = [x, x]\n"
+        "    for z in y: x = z\n"
+        "    return (lambda: (x, y))()\n"
+        "class Holder: pass\n");
+    PyDict_SetItemString(names.get(), "given", object);
+    const Strong used = PyRun_String(
+        "held = Holder(); held.x = given\n"
+        "for i in range(100): use(given); use(held.x); given; held.x\n",
+        Py_file_input, names.get(), names.get());
+    ASSERT_TRUE(used) << expression;
+    EXPECT_EQ(count_of(object), before) << expression;
+  }
+}
+
 TEST(MakeImmortal, TakesTheObjectOutOfTheCollectorsSight) {
   for (const char* expression : {"frozenset({1000, 2000})", "slice(1, 2, 3)", "(1000, [])"}) {
     PyObject* object = evaluate(expression).release();

@@ -28,6 +28,9 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
   const std::string folder = (*argv)[*argc - 1];
   if (std::filesystem::is_directory(folder)) {
     write_bytes(folder + "/sample.tenure", image_of(sample_sources()));
+    const tenure::Strong roots = evaluate(sample_data());
+    write_bytes(folder + "/data.tenure", data_image_of(roots.get()));
+    write_bytes(folder + "/kept.tenure", data_image_of(roots.get(), keep_all()));
   }
   return 0;
 }

@@ -7,6 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include "tenure/immortal/graph/frozen_dict.h"
+#include "tenure/immortal/image/assembly.h"
+#include "tenure/immortal/image/data_writer.h"
 #include "tenure/immortal/image/writer.h"
 #include "tenure/tests/support/python.h"
 
@@ -89,6 +92,49 @@ def total(count):
     return result
 )"}};
   return sources;
+}
+
+std::vector<std::byte> data_image_of(PyObject* roots, image::DataGraph::Options options) {
+  if (!graph::ready_frozen_dict()) give_up("no FrozenDict");
+  image::DataGraph data(std::move(options));
+  image::Assembly assembly(1);
+  image::Problem problem;
+  PyObject* name = nullptr;
+  PyObject* object = nullptr;
+  for (Py_ssize_t at = 0; PyDict_Next(roots, &at, &name, &object);) {
+    if (!data.add_root(PyUnicode_AsUTF8(name), object, problem)) give_up(describe(problem));
+  }
+  if (!image::write_data(data, assembly, problem)) give_up(describe(problem));
+  assembly.finish({});
+  std::vector<std::byte> file;
+  for (const auto& piece : assembly.pieces()) file.insert(file.end(), piece.begin(), piece.end());
+  return file;
+}
+
+const char* sample_data() {
+  return R"((lambda date, cycle: (cycle.append(cycle), cycle.append({'self': cycle}), {
+    'numbers': [0, 1, 255, 257, -6, 10 ** 30, -(10 ** 25), 0.5, -0.0, 0.0, 2.5j, True, None, ...,
+                float('inf'), float('nan'), complex(float('nan'), -0.0)],
+    'texts': ['', 'a', 'identifier', 'not an identifier', '\xe9t\xe9', '\u20ac uro', '\U0001f40d',
+              'lone \ud800', 'nul \0', 'x' * 5000],
+    'raw': [b'', b'x', b'some bytes', b'\0' * 100],
+    'nested': ((), [[], [[], {}]], ({'a': 1, 'b': [1, 2, {'c': ('deep', 'er')}]},)),
+    'big': {f'key {i}': i * 1.5 for i in range(300)},
+    'keys': {1: 'int', 2.5: 'float', b'k': 'bytes', ('t', 1): 'tuple', None: 'none', 1j: 'complex',
+             frozenset({1}): 'set', date.date(2020, 2, 29): 'date', range(4): 'range'},
+    'sets': [{1, 'two', (3, 4)}, frozenset({frozenset({5}), 'six'}), set()],
+    'other': [range(10, 10 ** 20, 7), slice(1, None, 'step'), date.date(2024, 2, 29),
+              date.datetime(2024, 2, 29, 12, 30, 59, 999999, tzinfo=date.timezone.utc, fold=1),
+              date.time(1, 2, 3, 4, tzinfo=date.timezone(date.timedelta(hours=5), 'name')),
+              date.timedelta(-5, 3, 1), date.timezone(date.timedelta(minutes=-90))],
+    'cycle': cycle,
+  })[-1])(__import__('datetime'), []))";
+}
+
+image::DataGraph::Options keep_all() {
+  image::DataGraph::Options options;
+  options.keep_lists = options.keep_dicts = options.keep_sets = true;
+  return options;
 }
 
 TemporaryFolder::TemporaryFolder() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tenure/core/strong.h"
+#include "tenure/immortal/image/data_graph.h"
 #include "tenure/immortal/image/graph.h"
 #include "tenure/immortal/image/image.h"
 
@@ -30,6 +31,17 @@ std::vector<std::byte> image_of(const std::vector<Source>& sources);
 // Two modules with something of everything an image can hold, "first" and "second.part", that share
 // constants. Every call answers the same sources.
 const std::vector<Source>& sample_sources();
+
+// The bytes of an image of data, its roots the items of a dict from str. Ends the program if it
+// cannot be made.
+std::vector<std::byte> data_image_of(PyObject* roots, image::DataGraph::Options options = {});
+
+// An expression for roots with something of everything an image of data can hold, and cycles. Every
+// call answers the same.
+const char* sample_data();
+
+// How the lists, dicts and sets of the roots of an image are to be kept: all of them.
+image::DataGraph::Options keep_all();
 
 // A folder that is gone at the end of its scope.
 class TemporaryFolder {

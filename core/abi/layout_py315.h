@@ -8,9 +8,9 @@
 
 namespace tenure::abi::layout {
 
-// At or above this INCREF writes nothing. The interpreter's own stack goes by a flag instead, in the
-// highest two bytes, and without looking at the count. Not that of static objects, which carry a
-// second flag by which the interpreter knows what lies in its own binary.
+// At or above this INCREF writes nothing. The interpreter's own stack goes by a flag instead, in
+// the highest two bytes, and without looking at the count. Not that of static objects, which carry
+// a second flag by which the interpreter knows what lies in its own binary.
 inline constexpr uint64_t kImmortalCount = static_cast<uint64_t>(_Py_IMMORTAL_INITIAL_REFCNT) |
                                            static_cast<uint64_t>(_Py_IMMORTAL_FLAGS) << 48;
 

@@ -9,10 +9,10 @@
 #include "tenure/core/abi/containers.h"
 #include "tenure/core/abi/frozen_dict.h"
 #include "tenure/core/abi/singletons.h"
+#include "tenure/core/abi/utf8.h"
 #include "tenure/immortal/image/actions.h"
 #include "tenure/immortal/image/checksum.h"
 #include "tenure/immortal/image/data_path.h"
-#include "tenure/immortal/image/utf8.h"
 #include "tenure/immortal/image/varint.h"
 
 namespace tenure::image {
@@ -356,7 +356,7 @@ DataGraph::Ref DataGraph::leaf(PyObject* object, const abi::Shape& shape) {
     by_value_.add(hash, index, [this](uint32_t number) { return value_hash(number); });
   }
   if (shape.id == abi::ShapeId::kStrCompact) {
-    const size_t utf8 = utf8_bytes(object);
+    const size_t utf8 = abi::utf8_bytes(object);
     place(index, Kind::kUtf8TextSegment, 0, bytes + (utf8 == 0 ? 0 : utf8 + 1));
   } else {
     place(index, PyUnicode_CheckExact(object) ? Kind::kTextSegment : Kind::kConstSegment, 0, bytes);

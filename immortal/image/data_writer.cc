@@ -6,9 +6,9 @@
 
 #include "tenure/core/abi/frozen_dict.h"
 #include "tenure/core/abi/strings.h"
+#include "tenure/core/abi/utf8.h"
 #include "tenure/immortal/graph/frozen_table.h"
 #include "tenure/immortal/graph/portable_hash.h"
-#include "tenure/immortal/image/utf8.h"
 #include "tenure/immortal/image/varint.h"
 
 namespace tenure::image {
@@ -139,9 +139,9 @@ void DataWriter::write_leaf(const DataGraph::Node& node, uint64_t offset) {
   std::byte* copy = assembly_.at(offset);
   abi::copy_unused(shape, node.object, copy, bytes);
   if (shape.id != abi::ShapeId::kStrCompact) return;
-  const size_t utf8 = utf8_bytes(node.object);
+  const size_t utf8 = abi::utf8_bytes(node.object);
   if (utf8 == 0) return;
-  write_utf8(node.object, reinterpret_cast<char*>(copy) + bytes);
+  abi::write_utf8(node.object, reinterpret_cast<char*>(copy) + bytes);
   abi::set_utf8_bytes(copy, utf8);
   add_internal(offset + abi::kUtf8Offset, offset + bytes);
 }

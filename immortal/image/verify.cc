@@ -11,9 +11,9 @@
 #include "tenure/core/abi/code.h"
 #include "tenure/core/abi/frozen_dict.h"
 #include "tenure/core/abi/strings.h"
+#include "tenure/core/abi/utf8.h"
 #include "tenure/immortal/graph/frozen_table.h"
 #include "tenure/immortal/image/objects.h"
-#include "tenure/immortal/image/utf8.h"
 
 namespace tenure::image {
 namespace {
@@ -139,9 +139,9 @@ bool Verifier::check_index(uint32_t group, uint64_t offset, const abi::Shape& sh
 bool Verifier::check_utf8(uint32_t group, uint64_t offset, const abi::Shape& shape, size_t bytes) {
   if (shape.id != abi::ShapeId::kStrCompact || !image_.is_data()) return true;
   PyObject* str = image_.object(offset);
-  const size_t wanted = utf8_bytes(str);
+  const size_t wanted = abi::utf8_bytes(str);
   std::vector<char> text(wanted + 1);
-  if (wanted != 0) write_utf8(str, text.data());
+  if (wanted != 0) abi::write_utf8(str, text.data());
   const std::string_view found = abi::cached_utf8(str);
   if (wanted == 0 && found.data() == nullptr) return true;
   const char* place = reinterpret_cast<const char*>(str) + bytes;

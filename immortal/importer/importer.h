@@ -15,6 +15,7 @@
 #define TENURE_IMMORTAL_IMPORTER_IMPORTER_H_
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,9 @@ class Importer {
 
   // The image that was loaded from that very file; null if none was.
   image::Image* find_image(const image::FileId& file) const;
+
+  // All images that were loaded, in the order in which they are asked.
+  std::span<const std::shared_ptr<image::Image>> images() const { return images_; }
 
   // Raises ImageError with the problem, or leaves the Python error that is behind it. Answers null.
   PyObject* raise(const std::string& path, const image::Problem& problem) const;

@@ -1,10 +1,13 @@
 // tenure.Image: a loaded image, as Python sees it; and tenure.load().
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <utility>
 
 #include "tenure/handles/result.h"
+#include "tenure/immortal/image/sealed_write.h"
+#include "tenure/immortal/image/sealing.h"
 #include "tenure/immortal/image/shared_images.h"
 #include "tenure/immortal/image/verify.h"
 #include "tenure/python/extension/state.h"
@@ -93,6 +96,10 @@ PyObject* get_roots(PyObject* self, void*) {
   return PyDictProxy_New(roots.get());
 }
 
+PyObject* get_sealed(PyObject* self, void*) {
+  return PyBool_FromLong(image::is_sealed(*cast(self)->image));
+}
+
 PyObject* stats(PyObject* self, PyObject*) {
   const image::Image& image = *cast(self)->image;
   const image::Image::Stats& stats = image.stats();
@@ -111,6 +118,14 @@ PyObject* stats(PyObject* self, PyObject*) {
                        "prelinked", image.is_prelinked() ? Py_True : Py_False);
 }
 
+bool seal_image(image::Image& image, bool explain, image::Problem& problem) {
+  if (explain && !image::explain_sealed_writes()) {
+    return problem.refuse("image", std::string("cannot be sealed with explain=True: SIGSEGV: ") +
+                                       std::strerror(errno));
+  }
+  return image::seal(image, problem);
+}
+
 PyObject* preload(PyObject* self, PyObject*) {
   image::Problem problem;
   if (!cast(self)->image->prepare_all(problem)) return refuse(self, problem);
@@ -125,6 +140,23 @@ PyObject* verify(PyObject* self, PyObject*) {
                        static_cast<unsigned long long>(verified.objects), "references",
                        static_cast<unsigned long long>(verified.references), "bytes",
                        static_cast<unsigned long long>(verified.bytes));
+}
+
+PyObject* seal(PyObject* self, PyObject* args, PyObject* keywords) {
+  static const char* const names[] = {"explain", nullptr};
+  int explain = 1;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$p:seal", const_cast<char**>(names),
+                                   &explain)) {
+    return nullptr;
+  }
+  image::Problem problem;
+  if (!seal_image(*cast(self)->image, explain != 0, problem)) return refuse(self, problem);
+  Py_RETURN_NONE;
+}
+
+PyObject* unseal(PyObject* self, PyObject*) {
+  image::unseal(*cast(self)->image);
+  Py_RETURN_NONE;
 }
 
 PyObject* repr(PyObject* self) {
@@ -165,6 +197,7 @@ PyGetSetDef attributes[] = {
      "The root of an image of data that has one. AttributeError if it has several, or none.",
      nullptr},
     {"roots", get_roots, nullptr, "The roots by name: a read-only mapping from str.", nullptr},
+    {"sealed", get_sealed, nullptr, "True while it is write-protected, see seal().", nullptr},
     {}};
 
 PyMethodDef methods[] = {
@@ -180,6 +213,17 @@ PyMethodDef methods[] = {
      "verify($self, /)\n--\n\n"
      "Preload, then walk every object and check it. Returns a dict of counts. Raises ImageError\n"
      "naming the first object that is wrong."},
+    {"seal", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(seal)),
+     METH_VARARGS | METH_KEYWORDS,
+     "seal($self, /, *, explain=True)\n--\n\n"
+     "Preload, fill in what the interpreter would write later (hashes, UTF-8 forms, intern "
+     "states),\n"
+     "and write-protect every page that holds no code. Who writes there ends the process with\n"
+     "SIGSEGV; with explain=True, a line on stderr says before who and where. Does nothing if it "
+     "is\n"
+     "sealed. Raises ImageError or MemoryError; it is not sealed then."},
+    {"unseal", unseal, METH_NOARGS,
+     "unseal($self, /)\n--\n\nMake it writable again. Does nothing if it is not sealed."},
     {}};
 
 PyType_Slot slots[] = {
@@ -228,13 +272,14 @@ PyObject* make_image_type(PyObject* module) {
 }
 
 PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
-  static const char* const names[] = {"", "check", nullptr};
+  static const char* const names[] = {"", "check", "seal", nullptr};
   PyObject* path_object = nullptr;
   PyObject* check_object = nullptr;
+  int sealed = 0;
   std::string path;
   image::Check check;
-  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$O:load", const_cast<char**>(names),
-                                   &path_object, &check_object) ||
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$Op:load", const_cast<char**>(names),
+                                   &path_object, &check_object, &sealed) ||
       !to_path(path_object, path) || !parse_check(check_object, check) ||
       PySys_Audit("tenure.load", "O", path_object) < 0) {
     return nullptr;
@@ -258,6 +303,7 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
   } else if (!state.importer.serve(*image)) {
     return nullptr;
   }
+  if (sealed != 0 && !seal_image(*image, true, problem)) return state.importer.raise(path, problem);
   Result<> key = PyLong_FromVoidPtr(image);
   if (!key) return nullptr;
   PyObject* known = nullptr;

@@ -44,12 +44,12 @@ PyCFunction with_keywords(PyObject* (*function)(PyObject*, PyObject*, PyObject*)
 
 PyMethodDef methods[] = {
     {"load", with_keywords(load), METH_VARARGS | METH_KEYWORDS,
-     "load($module, path, /, *, check='lazy')\n--\n\n"
+     "load($module, path, /, *, check='lazy', seal=False)\n--\n\n"
      "Map an image and make its modules importable.\n\n"
      "path: str, bytes or os.PathLike. check: 'lazy' checks the bytes of each module when it is\n"
-     "first imported, 'full' checks all of them now. Returns an Image; loading the same file "
-     "again\n"
-     "returns the same one. Raises ImageError if the file is not an image that this interpreter\n"
+     "first imported, 'full' checks all of them now. With seal=True, see Image.seal(). Returns\n"
+     "an Image; loading the same file again returns the same one. Raises ImageError if the file is "
+     "not an image that this interpreter\n"
      "can use; then nothing is loaded. An image is code: load only what you would run."},
     {"write_image", with_keywords(write_image), METH_VARARGS | METH_KEYWORDS,
      "write_image($module, path, modules, progress=None, familiar=None, ran=None)\n--\n\n"
@@ -85,6 +85,7 @@ PyMethodDef methods[] = {
      "json_default($module, object, /)\n--\n\n"
      "What json cannot write, as what it can: json.dumps(x, default=tenure.json_default).\n\n"
      "A FrozenDict becomes a dict. Raises TypeError for every other object."},
+    {"watch_writes", watch_writes, METH_VARARGS, "See tenure.write_report()."},
     {"deferred_stats", deferred_stats, METH_NOARGS, "See tenure.deferred.stats()."},
     {"deferred_flush", deferred_flush, METH_NOARGS, "See tenure.deferred.flush()."},
     {"deferred_bound", deferred_bound, METH_NOARGS, "See tenure.deferred.bound()."},

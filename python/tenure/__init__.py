@@ -9,7 +9,16 @@ An image is made by ``python3 -m tenure freeze``. It is code: load only what you
 
 from ._tenure import FrozenDict, Image, ImageError, json_default, load
 
-__all__ = ["FrozenDict", "Image", "ImageError", "__version__", "deferred", "json_default", "load"]
+__all__ = [
+    "FrozenDict",
+    "Image",
+    "ImageError",
+    "__version__",
+    "deferred",
+    "json_default",
+    "load",
+    "write_report",
+]
 
 __version__ = "0.1.0"
 
@@ -20,4 +29,8 @@ def __getattr__(name: str) -> object:
         from importlib import import_module
 
         return import_module(".deferred", __name__)
+    if name == "write_report":
+        from ._write_report import write_report
+
+        return write_report
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

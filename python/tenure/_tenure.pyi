@@ -31,6 +31,10 @@ class Image:
         the address it was made for was free.
         """
 
+    @property
+    def sealed(self) -> bool:
+        """True while it is write-protected."""
+
     def stats(self) -> dict[str, Any]:
         """What loading and importing took so far. Sizes are in bytes, times in nanoseconds."""
 
@@ -46,12 +50,34 @@ class Image:
         Raises ImageError at the first one that is wrong.
         """
 
-def load(path: str | bytes | PathLike[Any], /, *, check: Literal["lazy", "full"] = "lazy") -> Image:
+    def seal(self, *, explain: bool = True) -> None:
+        """Prepares everything, fills in what the interpreter would write into the objects later
+        (hashes, UTF-8 forms, intern states), and write-protects all pages but those with code.
+
+        Whoever writes to a sealed page ends the process with SIGSEGV; with `explain`, a line on
+        stderr says before which object, which field and which binary it was. A forked child inherits
+        the seal; the interpreter's end takes it off. Does nothing if it is sealed.
+
+        Raises ImageError or MemoryError; it is not sealed then.
+        """
+
+    def unseal(self) -> None:
+        """Makes it writable again. Does nothing if it is not sealed."""
+
+def load(
+    path: str | bytes | PathLike[Any],
+    /,
+    *,
+    check: Literal["lazy", "full"] = "lazy",
+    seal: bool = False,
+) -> Image:
     """Maps an image and serves its modules to imports from now on.
 
     The same file loaded twice is the same Image. With check="lazy" the contents of a module are
     checked against their checksum when it is first imported, with "full" all at once, now.
-    Modules that are already imported stay as they are.
+    Modules that are already imported stay as they are. With seal=True it is sealed before it is
+    returned, as by Image.seal(); if that fails, it stays loaded, and ImageError or MemoryError is
+    raised.
 
     Raises ImageError if the file cannot be read or used; nothing is registered then.
     """
@@ -84,6 +110,13 @@ def inspect(path: str | bytes | PathLike[Any], /) -> dict[str, Any]:
 def checksum(data: bytes, /) -> int:
     """The checksum that images record for a source file: 64 bits of XXH3, not cryptographic."""
 
+def watch_writes(
+    callable: Callable[..., object],
+    args: tuple[object, ...],
+    keywords: dict[str, object],
+    fill: bool,
+    /,
+) -> tuple[object, BaseException | None, list[tuple[Any, ...]], int]: ...
 def deferred_stats() -> dict[str, int]: ...
 def deferred_flush() -> int: ...
 def deferred_bound() -> float: ...

@@ -1,6 +1,6 @@
-#include "tenure/immortal/image/utf8.h"
+#include "tenure/core/abi/utf8.h"
 
-namespace tenure::image {
+namespace tenure::abi {
 
 size_t utf8_bytes(PyObject* str) {
   const int kind = PyUnicode_KIND(str);
@@ -40,4 +40,4 @@ void write_utf8(PyObject* str, char* out) {
   *out = '\0';
 }
 
-}  // namespace tenure::image
+}  // namespace tenure::abi

@@ -1,12 +1,12 @@
 // The UTF-8 of a str, without the copy that the interpreter would keep beside it.
-#ifndef TENURE_IMMORTAL_IMAGE_UTF8_H_
-#define TENURE_IMMORTAL_IMAGE_UTF8_H_
+#ifndef TENURE_CORE_ABI_UTF8_H_
+#define TENURE_CORE_ABI_UTF8_H_
 
 #include <cstddef>
 
 #include "tenure/core/abi/python.h"
 
-namespace tenure::image {
+namespace tenure::abi {
 
 // How many bytes it has, without a zero at the end; 0 if there is none, because the str is empty or
 // has a lone surrogate. Requires: attached.
@@ -16,6 +16,6 @@ size_t utf8_bytes(PyObject* str);
 // one.
 void write_utf8(PyObject* str, char* out);
 
-}  // namespace tenure::image
+}  // namespace tenure::abi
 
-#endif  // TENURE_IMMORTAL_IMAGE_UTF8_H_
+#endif  // TENURE_CORE_ABI_UTF8_H_

@@ -19,7 +19,7 @@ ADDRESS = 0x10F0_0000_0040
 
 # Uses what there is of FrozenDict: its types, its fallback, the collector.
 USE = """
-import collections.abc, datetime, gc, sys, weakref
+import collections.abc, gc, sys, weakref
 from decimal import Decimal
 from tenure import FrozenDict
 def use():
@@ -37,7 +37,6 @@ def use():
     gc.collect()
     assert any(sub is FrozenDict for sub in object.__subclasses__())
     assert weakref.ref(FrozenDict)() is FrozenDict
-    assert datetime.date(2000, 1, 1) < datetime.date(2000, 1, 2)
 use()
 """
 
@@ -182,7 +181,8 @@ class Interpreters(ProcessTest):
 
     def test_one_after_the_other(self) -> None:
         for before in "", "exec(USE)":
-            for datetime in "", "import datetime":
+            # Whose types are such as FrozenDict's, and in 3.13 made ready only when they are imported.
+            for datetime in "pass", "import datetime; datetime.date(2000, 1, 1)":
                 code = f"""
                     {before}
                     for config in ("isolated", "legacy") * 2:

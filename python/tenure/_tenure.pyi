@@ -1,9 +1,15 @@
 """Types of the extension module, which is written in C++ (python/extension)."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from os import PathLike
 from types import CodeType
-from typing import Any, Literal, final
+from typing import Any, Literal, Protocol, Self, TypeVar, final, overload
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_K2 = TypeVar("_K2")
+_V2 = TypeVar("_V2")
+_V_co = TypeVar("_V_co", covariant=True)
 
 class ImageError(Exception):
     """An image that cannot be used: damaged, no image, or made for another interpreter."""
@@ -12,6 +18,52 @@ class ImageError(Exception):
     """The image file."""
     where: str
     """The part of it that is meant, such as "header" or "module 'json.decoder'"."""
+
+class _HasKeys(Protocol[_K, _V_co]):
+    def keys(self) -> Iterable[_K]: ...
+    def __getitem__(self, key: _K, /) -> _V_co: ...
+
+@final
+class FrozenDict(Mapping[_K, _V_co]):
+    """An immutable mapping, hashable if its values are: as a dict that cannot change."""
+
+    @overload
+    def __new__(cls) -> FrozenDict[Any, Any]: ...
+    @overload
+    def __new__(cls, **kwargs: _V) -> FrozenDict[str, _V]: ...
+    @overload
+    def __new__(cls, mapping: _HasKeys[_K2, _V], /) -> FrozenDict[_K2, _V]: ...
+    @overload
+    def __new__(cls, mapping: _HasKeys[str, _V], /, **kwargs: _V) -> FrozenDict[str, _V]: ...
+    @overload
+    def __new__(cls, iterable: Iterable[tuple[_K2, _V]], /) -> FrozenDict[_K2, _V]: ...
+    @overload
+    def __new__(cls, iterable: Iterable[tuple[str, _V]], /, **kwargs: _V) -> FrozenDict[str, _V]: ...
+    @overload
+    @classmethod
+    def fromkeys(cls, iterable: Iterable[_K2], value: None = None, /) -> FrozenDict[_K2, Any | None]: ...
+    @overload
+    @classmethod
+    def fromkeys(cls, iterable: Iterable[_K2], value: _V, /) -> FrozenDict[_K2, _V]: ...
+    def __getitem__(self, key: _K, /) -> _V_co: ...
+    def __iter__(self) -> Iterator[_K]: ...
+    def __reversed__(self) -> Iterator[_K]: ...
+    def __len__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def copy(self) -> Self:
+        """The same object: it cannot change."""
+
+    def __or__(self, other: Mapping[_K2, _V2], /) -> FrozenDict[_K | _K2, _V_co | _V2]:
+        """A FrozenDict with the items of both; where they have the same key, the other's value."""
+
+    def __ror__(self, other: dict[_K2, _V2], /) -> dict[_K | _K2, _V_co | _V2]:
+        """A dict with the items of both."""
+
+def json_default(object: object, /) -> Any:
+    """What json cannot write, as what it can: json.dumps(x, default=tenure.json_default).
+
+    A FrozenDict becomes a dict. Raises TypeError for every other object.
+    """
 
 @final
 class Image:

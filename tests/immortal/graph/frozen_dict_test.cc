@@ -36,11 +36,14 @@ Strong frozen(const std::string& expression) {
 constexpr const char* kManyItems =
     "{**{f'key {i}': i for i in range(100)}, 1: 'one', (1, 'a'): [2], None: 0}";
 
-// As an image holds one: no memory of the interpreter's, immortal, never written to.
+// As an image holds one: no memory of the interpreter's, immortal, never written to. Its place is
+// never another's.
 class InImage {
  public:
   explicit InImage(PyObject* original)
-      : memory_(kHead + abi::frozen_dict_bytes(abi::entry_count(abi::as_frozen_dict(original)))) {
+      : memory_(*new std::vector<std::byte>(
+            kHead +
+            abi::frozen_dict_bytes(abi::entry_count(abi::as_frozen_dict(original))))) {
     std::memcpy(memory_.data() + kHead, original, memory_.size() - kHead);
     abi::FrozenDictObject* copy = dict();
     copy->head.ob_base = *Py_None;
@@ -61,7 +64,7 @@ class InImage {
     return reinterpret_cast<abi::FrozenDictObject*>(memory_.data() + kHead);
   }
 
-  std::vector<std::byte> memory_;
+  std::vector<std::byte>& memory_;
   Strong original_;
 };
 

@@ -106,7 +106,7 @@ void Assembly::end_group(uint32_t group, const std::array<Run, kSegments>& runs)
 }
 
 void Assembly::finish(const Hashes& hashes) {
-  choose_identity();
+  choose_identity(hashes);
   link();
   lay_out_tables();
   write_header(hashes);
@@ -115,10 +115,13 @@ void Assembly::finish(const Hashes& hashes) {
 
 // The address and the code versions follow from the content, so that freezing twice gives the same
 // bytes and two images seldom want the same place.
-void Assembly::choose_identity() {
+void Assembly::choose_identity(const Hashes& hashes) {
   content_id_[0] = checksum(all_segments());
   std::string names = table(Kind::kText) + table(Kind::kModules) + table(Kind::kPrograms);
   names.append(reinterpret_cast<const char*>(content_id_), sizeof content_id_[0]);
+  // The same data with other hashes may be loaded beside it.
+  names.append(reinterpret_cast<const char*>(&hashes.policy), sizeof hashes.policy);
+  names.append(reinterpret_cast<const char*>(&hashes.witness), sizeof hashes.witness);
   content_id_[1] = checksum(as_bytes(names));
   const uint64_t places = (kBasesEnd - kBasesBegin - segments_bytes_) / kBaseStep / 2;
   base_ = kBasesBegin + content_id_[1] % places * kBaseStep;

@@ -92,7 +92,7 @@ class Assembly {
   static constexpr size_t kFirstTable = static_cast<size_t>(Kind::kText);
   static constexpr size_t kTableEnd = kLastTableKind + 1;
 
-  void choose_identity();
+  void choose_identity(const Hashes& hashes);
   void link();
   void lay_out_tables();
   void write_extents();

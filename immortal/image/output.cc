@@ -24,13 +24,6 @@ int write_all(int fd, std::span<const std::byte> bytes) {
   return 0;
 }
 
-int write_pieces(int fd, std::span<const std::span<const std::byte>> pieces) {
-  for (const auto& piece : pieces) {
-    if (const int error = write_all(fd, piece); error != 0) return error;
-  }
-  return fsync(fd) == 0 ? 0 : errno;
-}
-
 void mark_as_checked(int fd, std::span<const std::span<const std::byte>> pieces) {
   Header header;
   std::memcpy(&header, pieces[0].data(), sizeof header);
@@ -38,6 +31,13 @@ void mark_as_checked(int fd, std::span<const std::span<const std::byte>> pieces)
 }
 
 }  // namespace
+
+int write_pieces(int fd, std::span<const std::span<const std::byte>> pieces) {
+  for (const auto& piece : pieces) {
+    if (const int error = write_all(fd, piece); error != 0) return error;
+  }
+  return 0;
+}
 
 int write_file(const std::string& path, std::span<const std::span<const std::byte>> pieces,
                Stamped stamped) {
@@ -54,6 +54,7 @@ int write_file(const std::string& path, std::span<const std::span<const std::byt
   }
   if (fd < 0) return errno;
   int error = write_pieces(fd, pieces);
+  if (error == 0 && fsync(fd) != 0) error = errno;
   if (error == 0 && stamped == Stamped::kYes) mark_as_checked(fd, pieces);
   if (close(fd) != 0 && error == 0) error = errno;
   if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;

@@ -18,7 +18,10 @@ enum class Stamped : bool { kNo, kYes };
                              std::span<const std::span<const std::byte>> pieces,
                              Stamped stamped = Stamped::kNo);
 
-// The same, of one piece.
+// Writes the pieces to an open file. Answers 0 or an errno. Thread state: any.
+[[nodiscard]] int write_pieces(int fd, std::span<const std::span<const std::byte>> pieces);
+
+// The same as write_file(), of one piece.
 [[nodiscard]] inline int write_file(const std::string& path, std::span<const std::byte> bytes) {
   return write_file(path, {&bytes, 1});
 }

@@ -8,6 +8,7 @@
 #include "tenure/handles/result.h"
 #include "tenure/immortal/image/data_graph.h"
 #include "tenure/immortal/image/data_writer.h"
+#include "tenure/immortal/image/fixed_hashes.h"
 #include "tenure/immortal/image/output.h"
 #include "tenure/python/extension/state.h"
 
@@ -36,6 +37,31 @@ bool parse_policy(const char* word, image::HashPolicy& policy) {
     return false;
   }
   return true;
+}
+
+// True if this process's hashes are those of a secret that others can be started with. False with a
+// Python error.
+bool has_known_secret() {
+  const Result<> os = PyImport_ImportModule("os");
+  if (!os) return false;
+  const Result<> environment = PyObject_GetAttrString(os.get(), "environ");
+  if (!environment) return false;
+  const Result<> seed =
+      PyObject_CallMethod(environment.get(), "get", "ss", "PYTHONHASHSEED", "random");
+  if (!seed || !PyUnicode_Check(seed.get())) return false;
+  PyObject* flags = PySys_GetObject("flags");
+  const Result<> ignored =
+      flags != nullptr ? PyObject_GetAttrString(flags, "ignore_environment") : nullptr;
+  if (!ignored) return false;
+  if (!PyUnicode_EqualToUTF8(seed.get(), "random") && PyUnicode_GET_LENGTH(seed.get()) != 0 &&
+      !PyObject_IsTrue(ignored.get())) {
+    return true;
+  }
+  PyErr_SetString(
+      PyExc_ValueError,
+      "hash_policy 'fixed' needs a hash secret that other processes can have too: start "
+      "this one with PYTHONHASHSEED set to a number");
+  return false;
 }
 
 PyObject* refuse(const image::Problem& problem) {
@@ -101,6 +127,7 @@ PyObject* write_data(PyObject*, PyObject* args, PyObject* keywords) {
       !parse_policy(policy_word, hashes.policy)) {
     return nullptr;
   }
+  if (hashes.policy == image::HashPolicy::kFixed && !has_known_secret()) return nullptr;
   // A copy: progress() may change what it was given.
   Result<> roots = PyDict_Copy(given);
   if (!roots || !check_names(roots.get())) return nullptr;
@@ -122,6 +149,9 @@ PyObject* write_data(PyObject*, PyObject* args, PyObject* keywords) {
     return nullptr;
   }
   assembly.finish(hashes);
+  if (hashes.policy == image::HashPolicy::kFixed && !image::fix_hashes(assembly, problem)) {
+    return refuse(problem);
+  }
   int error;
   {
     const Detach detached;

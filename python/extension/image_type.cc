@@ -300,6 +300,9 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
     image = state.importer.find_image(loaded->mapping().file());
     if (image == nullptr) image = state.importer.add(std::move(loaded));
     if (image == nullptr) return nullptr;
+    // Only now: who has unsealed it since then had a reason.
+    const auto policy = static_cast<image::HashPolicy>(image->view().header().hash_policy);
+    if (policy == image::HashPolicy::kSealed) sealed = 1;
   } else if (!state.importer.serve(*image)) {
     return nullptr;
   }

@@ -1,10 +1,13 @@
-"""Frozen modules as images of immortal objects.
+"""Frozen modules and data as images of immortal objects.
 
     import tenure
     tenure.load("app.tenure")     # before the modules it holds are imported
     import django.db.models       # comes from the image
 
-An image is made by ``python3 -m tenure freeze``. It is code: load only what you would execute.
+    table = tenure.load("countries.tenure").root
+
+An image is made by ``python3 -m tenure freeze``, or ``freeze-data``. It is code: load only what you
+would execute.
 """
 
 from ._tenure import FrozenDict, Image, ImageError, json_default, load
@@ -15,6 +18,7 @@ __all__ = [
     "ImageError",
     "__version__",
     "deferred",
+    "freeze_data",
     "json_default",
     "load",
     "write_report",
@@ -22,9 +26,18 @@ __all__ = [
 
 __version__ = "0.1.0"
 
+# For type checkers, which believe it; the module typing takes long to import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._data import freeze_data
+
 
 def __getattr__(name: str) -> object:
-    # Most programs never look at it, and each module read is time at start.
+    # Most programs never look at these, and each module read is time at start.
+    if name == "freeze_data":
+        from ._data import freeze_data
+
+        return freeze_data
     if name == "deferred":
         from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""The commands of ``python3 -m tenure``: freeze, inspect, verify, run, stubs.
+"""The commands of ``python3 -m tenure``: freeze, freeze-data, inspect, verify, run, stubs.
 
 Exit codes: 0 done, 1 could not be done (one sentence says why and what to do), 2 wrong usage,
 130 interrupted.
@@ -14,11 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import __version__
+from ._cli_common import UserError, check_output, count
 from ._tenure import ImageError, checksum, inspect, load, write_image
-
-
-class _UserError(Exception):
-    """Something the user can put right; its text is shown."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
         status = arguments.command(arguments)
         sys.stdout.flush()
         return status
-    except (_UserError, ImageError) as error:
+    except (UserError, ImageError) as error:
         return _fail(str(error))
     except BrokenPipeError:
         # The reader has had enough; keep the interpreter from flushing into the pipe again.
@@ -49,9 +46,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from ._cli_data import add_freeze_data
+
     parser = argparse.ArgumentParser(
         prog="python3 -m tenure",
-        description="Freezes Python modules into images that are imported in no time.",
+        description="Freezes Python modules and data into images that are there in no time.",
     )
     parser.add_argument("--version", action="version", version=f"tenure {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -81,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         " leave such modules out (default: %(default)s)",
     )
     freeze.set_defaults(command=_freeze, runs=())
+
+    add_freeze_data(commands)
 
     describe = commands.add_parser("inspect", help="describe an image")
     describe.add_argument("file", metavar="FILE")
@@ -143,8 +144,8 @@ def _freeze(arguments: argparse.Namespace) -> int:
 
     start = time.perf_counter()
     if not arguments.packages and not arguments.runs:
-        raise _UserError("say what to freeze: packages, or a training run (--trace, -c or -m)")
-    _check_output(arguments.output)
+        raise UserError("say what to freeze: packages, or a training run (--trace, -c or -m)")
+    check_output(arguments.output)
     collector = Collector(arguments.errors)
     ran: set[tuple[str, int, str]] = set()
     try:
@@ -156,14 +157,14 @@ def _freeze(arguments: argparse.Namespace) -> int:
         with Progress("reading modules") as progress:
             modules = collector.read(progress)
     except TrainingError as error:
-        raise _UserError(str(error)) from None
+        raise UserError(str(error)) from None
     except CollectError as error:
-        raise _UserError(
+        raise UserError(
             f"{error.skip}\n(fix it, or use --errors skip to leave out what cannot be frozen)"
         ) from None
     if not modules:
         _list_skipped(collector.skipped)
-        raise _UserError("there is nothing to freeze, so no image was written")
+        raise UserError("there is nothing to freeze, so no image was written")
     try:
         with Progress("writing the image") as progress:
             codes = [module.code for module in modules]
@@ -175,13 +176,13 @@ def _freeze(arguments: argparse.Namespace) -> int:
                 functions_that_ran(codes, ran),
             )
     except (TypeError, ValueError) as error:
-        raise _UserError(f"an image cannot hold this: {error}") from None
+        raise UserError(f"an image cannot hold this: {error}") from None
     except OSError as error:
-        raise _UserError(f"cannot write {arguments.output}: {error.strerror or error}") from None
+        raise UserError(f"cannot write {arguments.output}: {error.strerror or error}") from None
     _list_skipped(collector.skipped)
     size = os.path.getsize(arguments.output)
     print(
-        f"{arguments.output}: {_count(len(modules), 'module')} frozen, {len(collector.skipped)}"
+        f"{arguments.output}: {count(len(modules), 'module')} frozen, {len(collector.skipped)}"
         f" skipped, {size:,} bytes, {time.perf_counter() - start:.1f} s"
     )
     return 0
@@ -205,17 +206,6 @@ def _add_training(collector: Any, kind: str, target: str, arguments: argparse.Na
     return training
 
 
-def _check_output(path: str) -> None:
-    """Says early, before any work, that the image could not be written."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path):
-        raise _UserError(f"{path} is a folder; name a file with -o")
-    if not os.path.isdir(folder):
-        raise _UserError(f"there is no folder {folder} to write the image to; make it first")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise _UserError(f"cannot write to the folder {folder}; name another place with -o")
-
-
 def _list_skipped(skipped: Sequence[Any]) -> None:
     """One line for each error, and one for all notes of a kind."""
     notes: dict[str, list[str]] = {}
@@ -235,7 +225,10 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
         print(json.dumps(found, indent=2, default=str))
     else:
-        _show("", found, 0)
+        # An image holds modules or data; what it has none of says nothing.
+        held = ("modules", "roots")
+        shown = {key: part for key, part in found.items() if part or key not in held}
+        _show("", shown, 0)
     return 0
 
 
@@ -273,10 +266,13 @@ def _verify(arguments: argparse.Namespace) -> int:
     stale = _list_stale(arguments.file) if arguments.sources else 0
     for key, value in found.items():
         _show(str(key), value, 0)
+    roots = getattr(image, "roots", {})
+    held = [count(len(image.modules), "module")] if image.modules or not roots else []
+    held += [count(len(roots), "root")] if roots else []
     if stale:
-        print(f"{_count(stale, 'module')} not as in the sources; freeze again to bring them in")
+        print(f"{count(stale, 'module')} not as in the sources; freeze again to bring them in")
         return 1
-    print(f"{arguments.file}: {_count(len(image.modules), 'module')}, nothing wrong")
+    print(f"{arguments.file}: {' and '.join(held)}, nothing wrong")
     return 0
 
 
@@ -294,7 +290,7 @@ def _stubs(arguments: argparse.Namespace) -> int:
             else:
                 print(write_stub(Path(arguments.output), name, text))
     except StubError as error:
-        raise _UserError(str(error)) from None
+        raise UserError(str(error)) from None
     return 0
 
 
@@ -322,10 +318,6 @@ def _source_state(module: dict[str, Any]) -> str | None:
         return f"unreadable ({error.strerror})"
     known = module["source_bytes"], module["source_checksum"]
     return None if (len(source), checksum(source)) == known else "changed"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _fail(message: str) -> int:

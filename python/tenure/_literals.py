@@ -193,14 +193,15 @@ class _Reader:
     def _strings(self, token: re.Match[str]) -> int:
         """A string and those that follow it, which are one; gives the position behind them."""
         parts = [self._string(token)]
-        start, end = token.start(), token.end()
-        following: re.Match[str] | None = token
-        while following := _TOKEN.match(self._text, following.end()):
+        start = token.start()
+        end = position = token.end()
+        while following := _TOKEN.match(self._text, position):
+            position = following.end()
             if following.lastgroup == "string":
                 parts.append(self._string(following))
                 if type(parts[-1]) is not type(parts[0]):
                     self._fail("bytes and str side by side", following.start())
-                end = following.end()
+                end = position
             elif following.lastgroup != "space" and (
                 following.lastgroup != "newline" or len(self._frames) == 1
             ):

@@ -24,6 +24,8 @@ ENDINGS = {
     "pickle": (".pickle", ".pkl"),
 }
 
+_JSON_SPACE = " \t\r\n"
+
 
 class ReadError(Exception):
     """A file that is not read: its text names the file, the place and what to do."""
@@ -111,7 +113,7 @@ def _text(data: bytes) -> str:
 
 def _read_json(data: bytes, options: Options) -> Any:
     text = _text(data)
-    if not text or text.isspace():
+    if not text.strip(_JSON_SPACE):
         raise _Wrong("it is empty, which JSON cannot be")
     try:
         return _parse_json(text, options)
@@ -148,7 +150,7 @@ def _read_jsonl(data: bytes, options: Options) -> Any:
     values = []
     # No other character ends a line; str.splitlines() knows eight more.
     for number, line in enumerate(_text(data).split("\n"), start=1):
-        if not line or line.isspace():
+        if not line.strip(_JSON_SPACE):
             continue
         try:
             values.append(_parse_json(line, options))
@@ -254,7 +256,7 @@ def _read_pickle(data: bytes, options: Options) -> Any:
     import io
     import pickle
 
-    file = io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]
+    file = io.BufferedReader(io.BytesIO(data))
     try:
         value = pickle.load(file)
     except MemoryError:

@@ -153,6 +153,18 @@ def write_image(
     two modules of one name, OSError if the file cannot be written.
     """
 
+def write_data(
+    path: str | bytes | PathLike[Any],
+    roots: dict[str, Any],
+    *,
+    lists: Literal["tuple", "list"] = "tuple",
+    dicts: Literal["frozen", "builtin"] = "frozen",
+    sets: Literal["frozen", "builtin"] = "frozen",
+    hash_policy: Literal["lazy", "sealed", "fixed"] = "lazy",
+    progress: Callable[[int, int], object] | None = None,
+) -> dict[str, Any]:
+    """Writes an image of data; see tenure.freeze_data()."""
+
 def inspect(path: str | bytes | PathLike[Any], /) -> dict[str, Any]:
     """Describes an image: header, tables and segments, modules. Loads and registers nothing.
 

@@ -289,6 +289,7 @@ class JsonTest(ReaderTest):
             ("[nan]", "line 1, column 2: Expecting value"),
             ("// c\n1", "line 1, column 1: Expecting value"),
             ("\x0b1", "line 1, column 1: Expecting value"),
+            ("\xa0", "line 1, column 1: Expecting value"),
         ):
             self.refused("x.json", text, says=says)
             if text.strip():
@@ -327,6 +328,7 @@ class JsonLinesTest(ReaderTest):
 
     def test_wrong_line_is_named(self):
         self.refused("x.jsonl", "1\n\n[1,\n2]\n", says="line 3, column 4: Expecting value")
+        self.refused("x.jsonl", "1\n\xa0\n2", says="line 2, column 1: Expecting value")
         self.refused("x.jsonl", "1\n2 3\n", says="line 2, column 3: Extra data")
         self.refused("x.jsonl", "1\n" + "[" * DEEP, says=f"line 2, column {DEEP + 1}: Expecting value")
 

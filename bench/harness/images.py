@@ -13,27 +13,36 @@ from .errors import BenchError
 
 
 def freeze(
-    ctx: Context, arguments: Sequence[object], output: Path, paths: tuple[Path, ...] = ()
+    ctx: Context,
+    arguments: Sequence[object],
+    output: Path,
+    paths: tuple[Path, ...] = (),
+    command: str = "freeze",
 ) -> float:
-    """Runs `python3 -m tenure freeze ARGUMENTS -o OUTPUT` and returns the seconds that took.
+    """Runs `python3 -m tenure COMMAND ARGUMENTS -o OUTPUT` and returns the seconds that took.
 
     Raises BenchError when it fails.
     The file is on the disk afterwards: pages not yet written back count as dirty and would hide
     what is shared.
     """
     env = ctx.env(tenure=True, paths=paths)
-    argv = python_argv("-m", "tenure", "freeze", *arguments, "-o", output)
+    argv = python_argv("-m", "tenure", command, *arguments, "-o", output)
     ctx.progress.say(f"  freezing {output.name}")
     start = time.monotonic()
     child.run(argv, env)
     if not output.is_file():
-        raise BenchError(f"tenure freeze ended well but wrote no {output.name}")
-    descriptor = os.open(output, os.O_RDONLY)
+        raise BenchError(f"tenure {command} ended well but wrote no {output.name}")
+    write_back(output)
+    return time.monotonic() - start
+
+
+def write_back(file: Path) -> None:
+    """Waits until the disk has it: pages that are not yet written back count as dirty."""
+    descriptor = os.open(file, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return time.monotonic() - start
 
 
 def modules(ctx: Context, image: Path) -> list[str]:

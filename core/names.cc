@@ -16,7 +16,8 @@ constinit std::mutex filling;
 
 }  // namespace
 
-NameSlot::NameSlot(const char* content, size_t length) : text(content), bytes(length), next(first) {
+NameSlot::NameSlot(const char* content, size_t length, PyObject* initial)
+    : object(initial), substitute(initial), text(content), bytes(length), next(first) {
   first = this;
 }
 
@@ -26,14 +27,14 @@ bool prepare_names() {
   const bool is_main = PyInterpreterState_Get() == PyInterpreterState_Main();
   const std::lock_guard lock(filling);
   for (NameSlot* slot = first; slot != nullptr; slot = slot->next) {
-    if (slot->get() != nullptr && !is_main) continue;
-    PyObject* object = abi::new_name(slot->text, slot->bytes);
+    if (slot->get() != slot->substitute && !is_main) continue;
+    PyObject* object = abi::new_name(slot->text, slot->bytes, slot->substitute);
     if (object == nullptr) return false;
     slot->object.store(object, std::memory_order_release);
   }
   return true;
 }
 
-PyObject* new_name(const char* text, size_t bytes) { return abi::new_name(text, bytes); }
+PyObject* new_name(const char* text, size_t bytes) { return abi::new_name(text, bytes, nullptr); }
 
 }  // namespace tenure

@@ -19,7 +19,9 @@ namespace tenure {
 
 // Of static storage. Enters itself into the list of its shared object when that is loaded.
 struct NameSlot {
-  NameSlot(const char* content, size_t length);
+  // `initial`: what the slot holds until it is filled, and what other interpreters than the main one
+  // fill it with: null, or a str of that content for all interpreters, immortal.
+  NameSlot(const char* content, size_t length, PyObject* initial = nullptr);
   NameSlot(const NameSlot&) = delete;
   NameSlot& operator=(const NameSlot&) = delete;
 
@@ -27,7 +29,8 @@ struct NameSlot {
   // called.
   PyObject* get() const { return object.load(std::memory_order_acquire); }
 
-  std::atomic<PyObject*> object{nullptr};  // Immortal.
+  std::atomic<PyObject*> object;  // Immortal.
+  PyObject* substitute;  // Null or as given.
   const char* text;
   size_t bytes;
   NameSlot* next;

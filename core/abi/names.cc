@@ -38,7 +38,7 @@ PyObject* copy_outside(PyObject* str) {
 
 }  // namespace
 
-PyObject* new_name(const char* text, size_t bytes) {
+PyObject* new_name(const char* text, size_t bytes, PyObject* substitute) {
   PyObject* str = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(bytes), nullptr);
   if (str == nullptr) return nullptr;
   // Asked for here, so that no interpreter writes to it later.
@@ -51,7 +51,9 @@ PyObject* new_name(const char* text, size_t bytes) {
     _PyUnicode_InternImmortal(interpreter, &str);
     return str;
   }
-  PyObject* copy = copy_outside(str);
+  PyUnicode_InternInPlace(&str);
+  if (PyUnicode_CHECK_INTERNED(str) == SSTATE_INTERNED_IMMORTAL_STATIC) return str;
+  PyObject* copy = substitute != nullptr ? substitute : copy_outside(str);
   Py_DECREF(str);
   return copy;
 }

@@ -43,6 +43,7 @@ _FREE_THREADED_PACKAGES = [
     "core",
     "handles",
     "handles/bind",
+    "immortal",
 ]
 
 def _copts(exceptions, copts):

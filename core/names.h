@@ -19,8 +19,8 @@ namespace tenure {
 
 // Of static storage. Enters itself into the list of its shared object when that is loaded.
 struct NameSlot {
-  // `initial`: what the slot holds until it is filled, and what other interpreters than the main one
-  // fill it with: null, or a str of that content for all interpreters, immortal.
+  // `initial`: what the slot holds until it is filled, and what other interpreters than the main
+  // one fill it with: null, or a str of that content for all interpreters, immortal.
   NameSlot(const char* content, size_t length, PyObject* initial = nullptr);
   NameSlot(const NameSlot&) = delete;
   NameSlot& operator=(const NameSlot&) = delete;
@@ -30,7 +30,7 @@ struct NameSlot {
   PyObject* get() const { return object.load(std::memory_order_acquire); }
 
   std::atomic<PyObject*> object;  // Immortal.
-  PyObject* substitute;  // Null or as given.
+  PyObject* substitute;           // Null or as given.
   const char* text;
   size_t bytes;
   NameSlot* next;

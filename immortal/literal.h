@@ -79,9 +79,9 @@ consteval auto make() {
   if constexpr (kKind == Kind::kStr) {
     constexpr std::string_view kText = kValue.view();
     constexpr Form kForm = form_of(kText);
-    using Unit = std::conditional_t<
-        kForm.largest < 0x100, Py_UCS1,
-        std::conditional_t<(kForm.largest < 0x10000), Py_UCS2, Py_UCS4>>;
+    using Unit = std::conditional_t <
+                 kForm.largest<0x100, Py_UCS1,
+                               std::conditional_t<(kForm.largest < 0x10000), Py_UCS2, Py_UCS4>>;
     if constexpr (kForm.largest < 0x80) {
       return with_text(abi::AsciiLiteral<kForm.length>(), kText);
     } else {
@@ -108,10 +108,9 @@ consteval auto make() {
 
 // Whether the interpreter writes to it: hashes, which it computes when they are asked for.
 template <auto kValue>
-inline constexpr bool kIsWritten = decltype(kValue)::kKind == Kind::kStr ||
-                                   decltype(kValue)::kKind == Kind::kBytes ||
-                                   (decltype(kValue)::kKind == Kind::kTuple &&
-                                    abi::kTupleIsWritten);
+inline constexpr bool kIsWritten =
+    decltype(kValue)::kKind == Kind::kStr || decltype(kValue)::kKind == Kind::kBytes ||
+    (decltype(kValue)::kKind == Kind::kTuple && abi::kTupleIsWritten);
 
 // Hidden: each shared object has literals of its own, found without asking the dynamic linker.
 template <auto kValue>

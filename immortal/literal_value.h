@@ -104,17 +104,25 @@ struct Int {
   size_t count = 0;
   uint32_t digits[kCapacity] = {};
 
+  static constexpr uint32_t kMask = (uint32_t{1} << abi::kBitsOfDigit) - 1;
+
   // Multiplies the magnitude and adds to it.
   consteval void take(uint32_t factor, uint32_t summand) {
     uint64_t carry = summand;
     for (size_t i = 0; i < count; ++i) {
       carry += uint64_t{digits[i]} * factor;
-      digits[i] = static_cast<uint32_t>(carry & ((uint64_t{1} << abi::kBitsOfDigit) - 1));
+      digits[i] = carry & kMask;
       carry >>= abi::kBitsOfDigit;
     }
-    for (; carry != 0; carry >>= abi::kBitsOfDigit) {
-      digits[count++] = static_cast<uint32_t>(carry & ((uint64_t{1} << abi::kBitsOfDigit) - 1));
-    }
+    for (; carry != 0; carry >>= abi::kBitsOfDigit) digits[count++] = carry & kMask;
+  }
+
+  // Puts bits above all that are there. `count` is not kept.
+  consteval void put(uint64_t bits, size_t position) {
+    const size_t index = position / abi::kBitsOfDigit;
+    bits <<= position % abi::kBitsOfDigit;
+    digits[index] |= bits & kMask;
+    if (bits > kMask) digits[index + 1] = bits >> abi::kBitsOfDigit;
   }
 };
 
@@ -177,24 +185,40 @@ consteval uint32_t take_base(std::string_view& text) {
   return base;
 }
 
+// Whether an underscore between two digits stands there.
+consteval bool is_separator(std::string_view text, size_t at) {
+  return text[at] == '_' && at > 0 && text[at - 1] != '_' && at + 1 < text.size();
+}
+
 // As many digits at a time as fit into one of the int's.
 template <size_t kCapacity>
-consteval void read_digits(std::string_view text, uint32_t base, Int<kCapacity>& number) {
+consteval void read_decimal(std::string_view text, Int<kCapacity>& number) {
   constexpr uint32_t kLimit = uint32_t{1} << (abi::kBitsOfDigit - 4);
-  if (text.empty()) the_int_has_no_digits();
   uint32_t factor = 1;
   uint32_t sum = 0;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool is_between = i > 0 && text[i - 1] != '_' && i + 1 < text.size();
-    if (text[i] == '_' && is_between) continue;
-    sum = sum * base + digit_of(text[i], base);
-    factor *= base;
+    if (is_separator(text, i)) continue;
+    sum = sum * 10 + digit_of(text[i], 10);
+    factor *= 10;
     if (factor < kLimit) continue;
     number.take(factor, sum);
     factor = 1;
     sum = 0;
   }
   number.take(factor, sum);
+}
+
+// From the right to the left, so that it takes no longer than it must.
+template <size_t kCapacity>
+consteval void read_bits(std::string_view text, uint32_t base, Int<kCapacity>& number) {
+  size_t position = 0;
+  for (size_t i = text.size(); i-- > 0;) {
+    if (is_separator(text, i)) continue;
+    number.put(digit_of(text[i], base), position);
+    position += base == 16 ? 4 : base == 8 ? 3 : 1;
+  }
+  number.count = kCapacity;
+  while (number.count > 0 && number.digits[number.count - 1] == 0) --number.count;
 }
 
 }  // namespace internal
@@ -230,8 +254,7 @@ consteval auto integer(T value) {
   auto left = static_cast<uint64_t>(value);
   if (number.is_negative) left = 0 - left;
   for (; left != 0; left >>= abi::kBitsOfDigit) {
-    number.digits[number.count++] =
-        static_cast<uint32_t>(left & ((uint64_t{1} << abi::kBitsOfDigit) - 1));
+    number.digits[number.count++] = left & number.kMask;
   }
   return number;
 }
@@ -249,7 +272,12 @@ consteval auto integer(const char (&text)[kSize]) {
   const bool is_minus = has_sign && left[0] == '-';
   if (has_sign) left.remove_prefix(1);
   const uint32_t base = internal::take_base(left);
-  internal::read_digits(left, base, number);
+  if (left.empty()) internal::the_int_has_no_digits();
+  if (base == 10) {
+    internal::read_decimal(left, number);
+  } else {
+    internal::read_bits(left, base, number);
+  }
   number.is_negative = is_minus && number.count != 0;
   return number;
 }

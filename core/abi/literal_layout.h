@@ -108,8 +108,7 @@ struct BytesLiteral {
   Py_hash_t hash;
   char content[kLength + 1];
 
-  constexpr BytesLiteral()
-      : head(literal_head(&PyBytes_Type, kLength)), hash(-1), content{} {}
+  constexpr BytesLiteral() : head(literal_head(&PyBytes_Type, kLength)), hash(-1), content{} {}
   constexpr PyObject* object() { return &head.ob_base; }
 };
 static_assert(offsetof(BytesLiteral<1>, content) == offsetof(PyBytesObject, ob_sval));

@@ -36,7 +36,7 @@ Place place_of(const void* object) {
   const auto look = [](dl_phdr_info* info, size_t, void* data) {
     auto& found = *static_cast<Search*>(data);
     for (int i = 0; i < info->dlpi_phnum; ++i) {
-      const ElfW(Phdr)& header = info->dlpi_phdr[i];
+      const ElfW(Phdr) & header = info->dlpi_phdr[i];
       const uintptr_t begin = info->dlpi_addr + header.p_vaddr;
       if (found.address < begin || found.address >= begin + header.p_memsz) continue;
       if (header.p_type == PT_GNU_RELRO) found.place = Place::kRelocated;

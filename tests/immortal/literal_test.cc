@@ -55,9 +55,7 @@ assert not gc.is_tracked(x)
 gc.collect(); gc.freeze(); gc.get_referrers(x); gc.get_referents(x); gc.unfreeze()
 )";
 
-void expect_good(PyObject* x, const std::string& y) {
-  expect_with_twin(x, y, kGood);
-}
+void expect_good(PyObject* x, const std::string& y) { expect_with_twin(x, y, kGood); }
 
 // As laid out as the one that Python makes.
 void expect_good_str(PyObject* str, const std::string& twin) {
@@ -66,8 +64,8 @@ void expect_good_str(PyObject* str, const std::string& twin) {
   EXPECT_EQ(PyUnicode_KIND(str), PyUnicode_KIND(made.get())) << twin;
   EXPECT_EQ(PyUnicode_IS_ASCII(str), PyUnicode_IS_ASCII(made.get())) << twin;
   EXPECT_TRUE(PyUnicode_IS_COMPACT(str)) << twin;
-  const auto bytes = static_cast<size_t>(PyUnicode_KIND(str)) *
-                     static_cast<size_t>(PyUnicode_GET_LENGTH(str) + 1);
+  const auto bytes =
+      static_cast<size_t>(PyUnicode_KIND(str)) * static_cast<size_t>(PyUnicode_GET_LENGTH(str) + 1);
   EXPECT_EQ(std::memcmp(PyUnicode_DATA(str), PyUnicode_DATA(made.get()), bytes), 0) << twin;
   EXPECT_TRUE(_PyUnicode_CheckConsistency(str, 1)) << twin;
   Py_ssize_t made_size;
@@ -182,8 +180,7 @@ TEST(Literal, Floats) {
   expect_good(object<1.5>(), "1.5");
   expect_good(object<literal::floating(-0.0)>(), "-0.0");
   expect_good(object<literal::floating(5e-324)>(), "5e-324");
-  expect_good(object<literal::floating(std::numeric_limits<double>::infinity())>(),
-              "float('inf')");
+  expect_good(object<literal::floating(std::numeric_limits<double>::infinity())>(), "float('inf')");
   expect_good(object<literal::floating(std::numeric_limits<double>::quiet_NaN())>(),
               "float('nan')");
   expect_good(object<0.25F>(), "0.25");

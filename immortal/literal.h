@@ -113,10 +113,11 @@ inline constexpr bool kIsWritten =
     (decltype(kValue)::kKind == Kind::kTuple && abi::kTupleIsWritten);
 
 // Hidden: each shared object has literals of its own, found without asking the dynamic linker.
+// Aligned as said: a compiler that may choose leaves gaps, and a program would write to more pages.
 template <auto kValue>
-[[gnu::visibility("hidden")]] inline constinit auto written = make<kValue>();
+[[gnu::visibility("hidden")]] alignas(PyObject) inline constinit auto written = make<kValue>();
 template <auto kValue>
-[[gnu::visibility("hidden")]] inline constexpr auto constant = make<kValue>();
+[[gnu::visibility("hidden")]] alignas(PyObject) inline constexpr auto constant = make<kValue>();
 
 template <auto kValue>
 constexpr PyObject* address() {
@@ -177,7 +178,7 @@ PyObject* singleton() {
 }
 
 template <Str kText>
-[[gnu::visibility("hidden")]] inline NameSlot name_slot{kText.utf8, sizeof(kText.utf8) - 1,
+[[gnu::visibility("hidden")]] alignas(NameSlot) inline NameSlot name_slot{kText.utf8, sizeof(kText.utf8) - 1,
                                                         address<kText>()};
 
 }  // namespace internal

@@ -16,6 +16,14 @@ bool is_immortal(PyObject* object);
 // Requires: nobody relies on the object being collected; it is not a str (see strings.h).
 void make_immortal(PyObject* object);
 
+// The same for an object of the interpreter's own heap that is in use, a str as well: references to
+// it, which are borrowed here, may be dropped later as if they still counted. Debug builds no
+// longer count those that there are. A str that is interned is interned as an immortal one from
+// then on: the interpreter frees it when all else is gone, as it does with its own. False with
+// MemoryError, and then it is as it was. Debug builds assert that some kinds of objects are not
+// immortal; there, those stay as they are.
+[[nodiscard]] bool make_live_immortal(PyObject* object);
+
 }  // namespace tenure::abi
 
 #endif  // TENURE_CORE_ABI_IMMORTAL_H_

@@ -3,6 +3,8 @@
 // The contract. A layout_py3NN.h defines, in namespace tenure::abi::layout:
 //
 //   kImmortalCount      what the reference count of an immortal object holds, as 8 bytes
+//   kImmortalMargin     by how much it may be higher, for references that are still to be dropped
+//   kDictsStayTracked   whether debug builds assert that the collector knows every dict
 //   kTupleHead          the fields of a tuple between ob_size and its items
 //   kInternTableIsDict  whether the collector knows the dict in which the interpreter keeps its
 //                       interned strings, each as the key and the value of an entry

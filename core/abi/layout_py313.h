@@ -11,6 +11,11 @@ namespace tenure::abi::layout {
 // All 32 low bits set: the one value that INCREF leaves alone.
 inline constexpr uint64_t kImmortalCount = static_cast<uint64_t>(_Py_IMMORTAL_REFCNT);
 
+// All of it is needed: with any other count INCREF writes.
+inline constexpr uint64_t kImmortalMargin = 0;
+
+inline constexpr bool kDictsStayTracked = false;
+
 inline constexpr bool kInternTableIsDict = false;
 
 inline constexpr std::array<Field, 0> kTupleHead = {};

@@ -14,6 +14,11 @@ namespace tenure::abi::layout {
 inline constexpr uint64_t kImmortalCount = static_cast<uint64_t>(_Py_IMMORTAL_INITIAL_REFCNT) |
                                            static_cast<uint64_t>(_Py_IMMORTAL_FLAGS) << 48;
 
+// A quarter of what is left up to the counts that debug builds take for those of freed objects.
+inline constexpr uint64_t kImmortalMargin = uint64_t{1} << 28;
+
+inline constexpr bool kDictsStayTracked = false;
+
 inline constexpr bool kInternTableIsDict = true;
 
 inline constexpr std::array kTupleHead = {

@@ -51,6 +51,10 @@ void find_current_state() {
   }
 }
 
+bool has_other_interpreters() {
+  return PyInterpreterState_Next(PyInterpreterState_Head()) != nullptr;
+}
+
 InterpreterView view_of_current() {
   PyInterpreterState* interpreter = PyInterpreterState_Get();
   return {interpreter, interpreter == PyInterpreterState_Main()};

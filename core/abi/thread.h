@@ -45,6 +45,14 @@ void find_current_state();
 // Whether a Python exception is set. Requires: state is this thread's and attached.
 inline bool has_error(PyThreadState* state) { return state->current_exception != nullptr; }
 
+// Whether the process has an interpreter besides the one this thread is attached to. Requires:
+// attached.
+bool has_other_interpreters();
+
+// The dict that a thread keeps things of its own in, borrowed; null if it has none. Requires:
+// attached to the interpreter of the state.
+inline PyObject* dict_of(PyThreadState* state) { return state->dict; }
+
 // Drops a reference if there are others, so that it is a subtraction and no destructor can run.
 // False if it did not, because this may be the last one. Requires: attached.
 inline bool try_plain_decref(PyObject* object) {

@@ -90,6 +90,9 @@ PyMethodDef methods[] = {
     {"deferred_flush", deferred_flush, METH_NOARGS, "See tenure.deferred.flush()."},
     {"deferred_bound", deferred_bound, METH_NOARGS, "See tenure.deferred.bound()."},
     {"deferred_set_bound", deferred_set_bound, METH_O, "See tenure.deferred.set_bound()."},
+    {"immortalize", with_keywords(immortalize), METH_VARARGS | METH_KEYWORDS,
+     "See tenure.immortalize()."},
+    {"prefork", with_keywords(prefork), METH_VARARGS | METH_KEYWORDS, "See tenure.prefork()."},
     {}};
 
 int exec(PyObject* module) {

@@ -37,6 +37,8 @@ PyObject* deferred_stats(PyObject* module, PyObject*);
 PyObject* deferred_flush(PyObject* module, PyObject*);
 PyObject* deferred_bound(PyObject* module, PyObject*);
 PyObject* deferred_set_bound(PyObject* module, PyObject* seconds);
+PyObject* immortalize(PyObject* module, PyObject* args, PyObject* keywords);
+PyObject* prefork(PyObject* module, PyObject* args, PyObject* keywords);
 
 // Adds the table of tenure_deferred.h for other extension modules. -1 with a Python error.
 [[nodiscard]] int add_deferred_api(PyObject* module);

@@ -8,6 +8,10 @@
 
 An image is made by ``python3 -m tenure freeze``, or ``freeze-data``. It is code: load only what you
 would execute.
+
+Objects that are alive already can be made immortal where they are, for children to share:
+
+    tenure.prefork()              # before a server forks its workers
 """
 
 from ._tenure import FrozenDict, Image, ImageError, json_default, load
@@ -16,11 +20,15 @@ __all__ = [
     "FrozenDict",
     "Image",
     "ImageError",
+    "Immortalized",
+    "PreforkReport",
     "__version__",
     "deferred",
     "freeze_data",
+    "immortalize",
     "json_default",
     "load",
+    "prefork",
     "write_report",
 ]
 
@@ -29,21 +37,28 @@ __version__ = "0.1.0"
 # For type checkers, which believe it; the module typing takes long to import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import deferred
     from ._data import freeze_data
+    from ._live import Immortalized, PreforkReport, immortalize, prefork
+    from ._write_report import write_report
+
+# Most programs never look at these, and each module read is time at start.
+_LAZY = {
+    "Immortalized": "_live",
+    "PreforkReport": "_live",
+    "deferred": None,
+    "freeze_data": "_data",
+    "immortalize": "_live",
+    "prefork": "_live",
+    "write_report": "_write_report",
+}
 
 
 def __getattr__(name: str) -> object:
-    # Most programs never look at these, and each module read is time at start.
-    if name == "freeze_data":
-        from ._data import freeze_data
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return freeze_data
-    if name == "deferred":
-        from importlib import import_module
-
-        return import_module(".deferred", __name__)
-    if name == "write_report":
-        from ._write_report import write_report
-
-        return write_report
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _LAZY[name]
+    found = import_module(f".{module or name}", __name__)
+    return getattr(found, name) if module else found

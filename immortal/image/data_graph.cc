@@ -277,7 +277,7 @@ void DataGraph::leave_container(const Frame& frame, std::span<const Ref> refs) {
   }
   node.form = frame.form;
   add_edges(node, refs);
-  by_value_.add(hash, frame.node, [this](uint32_t number) { return value_hash(number); });
+  by_value_.add(hash, frame.node);
   const bool replaced = std::ranges::any_of(refs, [this](Ref ref) {
     return (ref & kExternalRef) == 0 && nodes_[settled(ref)].form == Form::kRebuilt;
   });
@@ -319,13 +319,6 @@ bool DataGraph::singleton(PyObject* object, Ref& ref) {
   return true;
 }
 
-uint64_t DataGraph::value_hash(uint32_t number) const {
-  const Node& node = nodes_[number];
-  if (node.form != Form::kLeaf) return edges_hash(node.form, edges(node));
-  const abi::Shape& shape = *abi::shape_of(node.object);
-  return content_hash(shape, node.object, shape.bytes(node.object, kNoLimit));
-}
-
 bool DataGraph::is_same_leaf(uint32_t number, PyObject* object, const abi::Shape& shape,
                              size_t bytes) const {
   const Node& node = nodes_[number];
@@ -353,7 +346,7 @@ DataGraph::Ref DataGraph::leaf(PyObject* object, const abi::Shape& shape) {
   }
   const uint32_t index = add_node(object, Form::kLeaf);
   if (has_value) {
-    by_value_.add(hash, index, [this](uint32_t number) { return value_hash(number); });
+    by_value_.add(hash, index);
   }
   if (shape.id == abi::ShapeId::kStrCompact) {
     const size_t utf8 = abi::utf8_bytes(object);
@@ -368,8 +361,7 @@ uint32_t DataGraph::add_node(PyObject* object, Form form) {
   const auto index = static_cast<uint32_t>(nodes_.size());
   nodes_.push_back({Py_XNewRef(object), 0, 0, form, 0});
   if (object != nullptr) {
-    by_address_.add(address_hash(object), index,
-                    [this](uint32_t number) { return address_hash(nodes_[number].object); });
+    by_address_.add(address_hash(object), index);
   }
   return index;
 }

@@ -1,6 +1,6 @@
 // What goes into a data image: roots, and all the objects that they lead to.
 //
-// Made for graphs of tens of millions of objects: 24 bytes for each, 4 for each reference, and no
+// Made for graphs of tens of millions of objects: 24 bytes for each and 4 for each reference, and no
 // recursion. Objects are told apart by value where nobody can tell otherwise: equal strings, bytes
 // and numbers become one, and so do equal tuples, and equal dicts that become FrozenDicts.
 //
@@ -133,7 +133,6 @@ class DataGraph {
   void leave(const Frame& frame);
   void leave_container(const Frame& frame, std::span<const Ref> refs);
   Ref leaf(PyObject* object, const abi::Shape& shape);
-  uint64_t value_hash(uint32_t node) const;
   bool is_same_leaf(uint32_t node, PyObject* object, const abi::Shape& shape, size_t bytes) const;
   uint32_t add_node(PyObject* object, Form form);
   void add_edges(Node& node, std::span<const Ref> refs);

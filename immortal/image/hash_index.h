@@ -1,5 +1,5 @@
-// An open hash table of small numbers that stand for something elsewhere: four bytes an entry,
-// which counts when there are ten million. Its users hash and compare what the numbers stand for.
+// An open hash table of small numbers that stand for something elsewhere: eight bytes a slot, half of
+// them the hash, so that what a number stands for is looked at only when it is found.
 //
 // Not for: anything that a std::unordered_map is small enough for. Nothing is ever removed.
 #ifndef TENURE_IMMORTAL_IMAGE_HASH_INDEX_H_
@@ -22,44 +22,48 @@ class HashIndex {
  public:
   static constexpr uint32_t kNone = ~uint32_t{0};
 
-  // The number for which `is_same` answers true, of those that were added with that hash or one
-  // that meets it; kNone if there is none.
+  // The number for which `is_same` answers true, of those that were added with the lower half of
+  // that hash; kNone if there is none.
   template <typename IsSame>
   uint32_t find(uint64_t hash, IsSame&& is_same) const {
     if (slots_.empty()) return kNone;
+    const auto half = static_cast<uint32_t>(hash);
     const size_t mask = slots_.size() - 1;
-    for (size_t at = hash & mask; slots_[at] != kNone; at = (at + 1) & mask) {
-      if (is_same(slots_[at])) return slots_[at];
+    for (size_t at = half & mask; slots_[at].number != kNone; at = (at + 1) & mask) {
+      if (slots_[at].hash == half && is_same(slots_[at].number)) return slots_[at].number;
     }
     return kNone;
   }
 
-  // Adds a number that is not there. `hash_of` answers the hash of a number that is.
-  template <typename HashOf>
-  void add(uint64_t hash, uint32_t number, HashOf&& hash_of) {
-    if ((count_ + 1) * 4 > slots_.size() * 3) grow(hash_of);
-    put(hash, number);
+  // Adds a number that is not there.
+  void add(uint64_t hash, uint32_t number) {
+    if ((count_ + 1) * 4 > slots_.size() * 3) grow();
+    put({static_cast<uint32_t>(hash), number});
     ++count_;
   }
 
  private:
-  void put(uint64_t hash, uint32_t number) {
+  struct Slot {
+    uint32_t hash = 0;
+    uint32_t number = kNone;
+  };
+
+  void put(const Slot& slot) {
     const size_t mask = slots_.size() - 1;
-    size_t at = hash & mask;
-    while (slots_[at] != kNone) at = (at + 1) & mask;
-    slots_[at] = number;
+    size_t at = slot.hash & mask;
+    while (slots_[at].number != kNone) at = (at + 1) & mask;
+    slots_[at] = slot;
   }
 
-  template <typename HashOf>
-  void grow(HashOf&& hash_of) {
-    std::vector<uint32_t> old(slots_.empty() ? 64 : slots_.size() * 2, kNone);
+  void grow() {
+    std::vector<Slot> old(slots_.empty() ? 64 : slots_.size() * 2);
     old.swap(slots_);
-    for (const uint32_t number : old) {
-      if (number != kNone) put(hash_of(number), number);
+    for (const Slot& slot : old) {
+      if (slot.number != kNone) put(slot);
     }
   }
 
-  std::vector<uint32_t> slots_;
+  std::vector<Slot> slots_;
   size_t count_ = 0;
 };
 

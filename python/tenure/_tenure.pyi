@@ -84,6 +84,16 @@ class Image:
         """
 
     @property
+    def root(self) -> Any:
+        """The root of an image of data that has one. Raises AttributeError if it has several, or
+        none.
+        """
+
+    @property
+    def roots(self) -> Mapping[str, Any]:
+        """The roots of an image of data, by name. What is in it cannot be changed."""
+
+    @property
     def sealed(self) -> bool:
         """True while it is write-protected."""
 

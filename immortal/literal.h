@@ -178,8 +178,8 @@ PyObject* singleton() {
 }
 
 template <Str kText>
-[[gnu::visibility("hidden")]] alignas(NameSlot) inline NameSlot name_slot{kText.utf8, sizeof(kText.utf8) - 1,
-                                                        address<kText>()};
+[[gnu::visibility("hidden")]] alignas(NameSlot) inline NameSlot name_slot{
+    kText.utf8, sizeof(kText.utf8) - 1, address<kText>()};
 
 }  // namespace internal
 

@@ -1,8 +1,7 @@
 // Tenure's side of `./dev bench literals`.
 
-#include "tenure/immortal/literal.h"
-
 #include "tenure/bench/cpp/literals.h"
+#include "tenure/immortal/literal.h"
 
 namespace tenure::bench {
 namespace {
@@ -24,8 +23,8 @@ struct Literals {
   }
   template <size_t kIndex>
   static PyObject* tuple() {
-    return literal::object<literal::tuple<literal::str(kText<kIndex>.chars), kNumber<kIndex>,
-                                          kFraction<kIndex>>>();
+    return literal::object<
+        literal::tuple<literal::str(kText<kIndex>.chars), kNumber<kIndex>, kFraction<kIndex>>>();
   }
 };
 

@@ -9,12 +9,11 @@
 //
 // Built by Bazel:   ./dev bazel build //examples/literals:units
 
-#include "tenure/immortal/literal.h"
-
 #include <string_view>
 
 #include "tenure/handles/bind/module.h"
 #include "tenure/handles/handles.h"
+#include "tenure/immortal/literal.h"
 
 namespace {
 
@@ -47,14 +46,15 @@ Borrowed<> symbol(std::string_view name) {
   return Borrowed<>(literal::object<literal::none>());
 }
 
-Result<> describe(const Object& measured) {
+Result<> describe(Borrowed<> measured) {
   const Borrowed<Str> name(literal::Name<"unit">::get());
   return measured.getattr(name);
 }
 
 }  // namespace
 
-TENURE_MODULE(units, m, .doc = "Units of measurement.") {
+TENURE_MODULE(units, m, .doc = "Units of measurement.", .per_interpreter_gil = true,
+              .free_threading = true) {
   m.def<&all>("all", doc("All units: tuples of a name, a symbol and a size."));
   m.def<&symbol>("symbol", arg("name"), doc("The symbol of a unit, or None."));
   m.def<&describe>("describe", arg("measured"), pos_only(), doc("The unit of what has one."));

@@ -64,6 +64,7 @@ class Registry(unittest.TestCase):
         wanted = {"import/django", "load/django/all", "load/django/prelinked", "size/django"}
         wanted |= {"call/one/instructions", "call/construct/than-bindings", "call/compile/size"}
         wanted |= {"handles/owned", "handles/lookup/instructions", "handles/temporaries"}
+        wanted |= {"literals/import", "literals/private", "literals/name"}
         wanted |= {"decref/push/1", "decref/memory/paced", "decref/release/list/pause"}
         wanted |= {"data/ready/json", "data/sharing/fixed", "data/iterate/items", "data/exit"}
         wanted |= {"process/django", "sharing/django/of-image", "steady/calls/instructions"}

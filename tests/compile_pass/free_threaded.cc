@@ -7,6 +7,7 @@
 #include "tenure/core/attach.h"
 #include "tenure/core/strong.h"
 #include "tenure/handles/handles.h"
+#include "tenure/immortal/literal.h"
 
 template class tenure::Borrowed<>;
 template class tenure::Borrowed<tenure::Str>;
@@ -42,3 +43,10 @@ tenure::Result<tenure::Int> walk(const tenure::Tuple& tuple, const tenure::List&
   }
   return tenure::Int::make(count);
 }
+
+constinit PyObject* literals[] = {
+    tenure::literal::object<tenure::literal::tuple<1, 1.5, tenure::literal::bytes("xy")>>(),
+    tenure::literal::object<tenure::literal::str("10 \u20ac")>(),
+    tenure::literal::object<tenure::literal::complex(1, 2)>(),
+};
+PyObject* name() { return tenure::literal::Name<"name">::get(); }

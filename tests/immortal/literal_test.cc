@@ -247,25 +247,13 @@ TEST(Literal, WhatTheInterpreterKeepsOneOfIsThatOne) {
   expect_same(object<literal::ellipsis>(), "...");
 }
 
-TEST(Literal, SmallIntsEndWhereTheInterpretersDo) {
-  const auto is_kept = [](int64_t value) {
-    return Strong(PyLong_FromLongLong(value)).get() == Strong(PyLong_FromLongLong(value)).get();
-  };
-  // Two at the same time, lest the second gets the memory of the first.
-  const auto is_one = [&](int64_t value) {
-    const Strong one = PyLong_FromLongLong(value);
-    const Strong other = PyLong_FromLongLong(value);
-    return one.get() == other.get() && is_kept(value);
-  };
-  EXPECT_TRUE(is_one(abi::kSmallestSmallInt));
-  EXPECT_FALSE(is_one(abi::kSmallestSmallInt - 1));
-  EXPECT_TRUE(is_one(abi::kLargestSmallInt));
-  EXPECT_FALSE(is_one(abi::kLargestSmallInt + 1));
-  expect_good(object<literal::integer(abi::kSmallestSmallInt - 1)>(), "-6");
-  EXPECT_EQ(object<literal::integer(abi::kLargestSmallInt + 1)>(),
-            object<literal::integer(abi::kLargestSmallInt + 1)>());
+TEST(Literal, JustBeyondSmallInts) {
   EXPECT_EQ(object<literal::integer(abi::kLargestSmallInt)>(),
             Strong(PyLong_FromLongLong(abi::kLargestSmallInt)).get());
+  PyObject* const next = object<literal::integer(abi::kLargestSmallInt + 1)>();
+  EXPECT_EQ(PyLong_AsLongLong(next), abi::kLargestSmallInt + 1);
+  EXPECT_NE(next, Strong(PyLong_FromLongLong(abi::kLargestSmallInt + 1)).get());
+  expect_good(object<literal::integer(abi::kSmallestSmallInt - 1)>(), "-6");
 }
 
 TEST(Literal, WhatTheInterpreterKeepsOneOfIsACopyInATuple) {

@@ -4,7 +4,13 @@
 #ifndef TENURE_CORE_ABI_DICTS_H_
 #define TENURE_CORE_ABI_DICTS_H_
 
+#include <cstdint>
+
 #include "tenure/core/abi/python.h"
+
+// Declared only in an internal header that C++ cannot include; exported since 3.13. Steals the
+// items in any case.
+extern "C" PyObject* _PyTuple_FromArraySteal(PyObject* const* items, Py_ssize_t count);
 
 namespace tenure::abi {
 
@@ -42,19 +48,17 @@ inline PyObject* pair(PyObject* kept, PyObject* first, PyObject* second) {
 #if PY_VERSION_HEX >= 0x030e0000
     reinterpret_cast<PyTupleObject*>(kept)->ob_hash = -1;
 #endif
-    // The collector lets go of a tuple that refers to nothing of interest.
-    if (!PyObject_GC_IsTracked(kept)) PyObject_GC_Track(kept);
+    // The collector lets go of a tuple that refers to nothing of interest: then the first of the
+    // two words of its head is 0. What PyObject_GC_IsTracked() looks at, without the call.
+    if (reinterpret_cast<const uintptr_t*>(kept)[-2] == 0) PyObject_GC_Track(kept);
     // Last: it may run any code.
     Py_DECREF(old_first);
     Py_DECREF(old_second);
     return kept;
   }
 #endif
-  PyObject* fresh = PyTuple_New(2);
-  if (fresh == nullptr) return nullptr;
-  PyTuple_SET_ITEM(fresh, 0, Py_NewRef(first));
-  PyTuple_SET_ITEM(fresh, 1, Py_NewRef(second));
-  return fresh;
+  PyObject* const items[] = {Py_NewRef(first), Py_NewRef(second)};
+  return _PyTuple_FromArraySteal(items, 2);
 }
 
 }  // namespace tenure::abi

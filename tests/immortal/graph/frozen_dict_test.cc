@@ -42,8 +42,7 @@ class InImage {
  public:
   explicit InImage(PyObject* original)
       : memory_(*new std::vector<std::byte>(
-            kHead +
-            abi::frozen_dict_bytes(abi::entry_count(abi::as_frozen_dict(original))))) {
+            kHead + abi::frozen_dict_bytes(abi::entry_count(abi::as_frozen_dict(original))))) {
     std::memcpy(memory_.data() + kHead, original, memory_.size() - kHead);
     abi::FrozenDictObject* copy = dict();
     copy->head.ob_base = *Py_None;

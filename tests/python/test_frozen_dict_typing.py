@@ -49,7 +49,8 @@ class Typing(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="tenure-test-") as folder:
             (Path(folder) / "program.py").write_text(program)
             result = subprocess.run(
-                ["mypy", "--strict", "--no-incremental", "--cache-dir", os.devnull, "program.py"],
+                # Silent about the package's own sources, which are not what is tested.
+                ["mypy", "--strict", "--follow-imports=silent", "--no-incremental", "--cache-dir", os.devnull, "program.py"],
                 cwd=folder,
                 env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "MYPYPATH": PACKAGE_FOLDER},
                 capture_output=True,

@@ -180,7 +180,7 @@ def _settle_seed(arguments: argparse.Namespace) -> None:
         if seed is not None:
             raise UserError("--hash-seed is for --hash fixed, which is not given")
         return
-    given = os.environ.get("PYTHONHASHSEED", "random")
+    given = os.environ.get("PYTHONHASHSEED") or "random"
     if sys.flags.ignore_environment:
         raise UserError("--hash fixed needs a hash seed, which python3 -I and -E do not look at")
     if seed is None:

@@ -1,8 +1,9 @@
 """gunicorn's settings: preload the application, then fork workers from a heap that stays shared.
 
-In the environment, PREFORK says how the master prepares: "tenure", "freeze" (gc.freeze() alone, as the
-documentation of gc advises) or "nothing"; PREFORK_READY names a file that appears when it listens, with
-the port and what tenure.prefork() reported.
+In the environment, PREFORK says how the master prepares: "tenure"; "freeze", which is what the documentation of
+gc.freeze() advises and nothing else; or "nothing". With PREFORK_WARM, the application has answered some
+requests before. PREFORK_READY names a file that appears when the server listens: as JSON, the port and
+what tenure.prefork() reported.
 """
 
 import gc
@@ -16,17 +17,10 @@ worker_class = "sync"
 loglevel = "warning"
 control_socket_disable = True
 
-
-def prepare(way):
-    """Called once before the first fork. Returns what there is to say."""
-    if way == "tenure":
-        import tenure
-
-        return str(tenure.prefork())
-    if way == "freeze":
-        gc.collect()
-        gc.freeze()
-    return ""
+way = os.environ.get("PREFORK", "tenure")
+if way == "freeze":
+    # No holes where garbage was: workers would fill them.
+    gc.disable()
 
 
 def when_ready(server):
@@ -35,9 +29,21 @@ def when_ready(server):
         import application
 
         application.warm_up()
-    said = prepare(os.environ.get("PREFORK", "tenure"))
+    report = ""
+    if way == "tenure":
+        import tenure
+
+        report = str(tenure.prefork())
+    elif way == "freeze":
+        gc.freeze()
     if path := os.environ.get("PREFORK_READY"):
         port = server.LISTENERS[0].sock.getsockname()[1]
         with open(path + ".part", "w", encoding="utf-8") as file:
-            json.dump({"port": port, "said": said}, file)
+            json.dump({"port": port, "report": report}, file)
         os.replace(path + ".part", path)
+
+
+def post_fork(server, worker):
+    """In each worker, first thing."""
+    if way == "freeze":
+        gc.enable()

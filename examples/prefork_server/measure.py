@@ -1,13 +1,14 @@
 """What the workers of a preforking server own, after each has answered some requests.
 
-    python3 measure.py tenure|freeze|nothing [REQUESTS [WORKERS]]
+    python3 measure.py tenure|freeze|nothing [--requests N] [--workers N] [--seed N] [--warm]
 
 Starts gunicorn with the application of this folder, sends it a load from another process, and prints as
-JSON what each worker's memory is, in KiB, as the kernel counts it.
+JSON what the memory of each process is, in KiB, as the kernel counts it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -24,15 +25,19 @@ SECONDS = 120
 
 
 @contextmanager
-def server(way: str, workers: int) -> Iterator[dict[str, object]]:
-    """A running server: {"port", "said", "pid"}. It has to end well when it is told to."""
+def server(way: str, workers: int, warm: bool = False) -> Iterator[dict[str, object]]:
+    """A running server: {"port", "report", "pid"}. It has to end well when it is told to."""
     with tempfile.TemporaryDirectory(prefix="prefork-") as folder:
         ready = Path(folder) / "ready"
-        changes = {"PREFORK": way, "PREFORK_READY": str(ready), "PREFORK_WORKERS": str(workers)}
-        argv = ["-m", "gunicorn", "-c", str(FOLDER / "gunicorn_conf.py"), "application:application"]
-        process = subprocess.Popen(
-            [sys.executable, *argv], cwd=FOLDER, env={**os.environ, **changes}
-        )
+        env = {
+            **os.environ,
+            "PREFORK": way,
+            "PREFORK_READY": str(ready),
+            "PREFORK_WARM": "1" * warm,
+            "PREFORK_WORKERS": str(workers),
+        }
+        argv = [sys.executable, "-m", "gunicorn", "-c", str(FOLDER / "gunicorn_conf.py")]
+        process = subprocess.Popen([*argv, "application:application"], cwd=FOLDER, env=env)
         try:
             end = time.monotonic() + SECONDS
             while not ready.exists():
@@ -49,29 +54,43 @@ def server(way: str, workers: int) -> Iterator[dict[str, object]]:
                 process.wait()
 
 
-def memory(pid: str) -> dict[str, int]:
-    """KiB by the names that /proc/PID/smaps_rollup has for them."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]
-    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+def load(port: object, workers: int, requests: int, seed: int) -> dict[str, int]:
+    """How many requests each worker answered, by pid."""
+    argv = [sys.executable, FOLDER / "load.py", port, workers, requests, seed]
+    done = subprocess.run([str(part) for part in argv], check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)
 
 
-def main(way: str, requests: int = 1000, workers: int = 2, seed: int = 0) -> None:
-    with server(way, workers) as running:
-        load = [FOLDER / "load.py", running["port"], workers, requests, seed]
-        answered = json.loads(
-            subprocess.run(
-                [sys.executable, *map(str, load)], check=True, stdout=subprocess.PIPE
-            ).stdout
-        )
+def memory(pid: object) -> dict[str, int]:
+    """Of a process, KiB: "private", which no other process has, and its proportional share."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+    lines = (line.partition(":") for line in text.splitlines()[1:])
+    counts = {name: int(rest.split()[0]) for name, _, rest in lines}
+    return {
+        "private": counts["Private_Clean"] + counts["Private_Dirty"],
+        "proportional": counts["Pss"],
+        "resident": counts["Rss"],
+    }
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("way", choices=("tenure", "freeze", "nothing"))
+    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--warm", action="store_true")
+    arguments = parser.parse_args(argv)
+    with server(arguments.way, arguments.workers, arguments.warm) as running:
+        answered = load(running["port"], arguments.workers, arguments.requests, arguments.seed)
         result = {
-            "way": way,
-            "said": running["said"],
             "answered": answered,
-            "master": memory(str(running["pid"])),
-            "workers": [memory(pid) for pid in answered],
+            "master": memory(running["pid"]),
+            "workers": {pid: memory(pid) for pid in answered},
+            "report": running["report"],
         }
     print(json.dumps(result))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1:])

@@ -92,14 +92,17 @@ void fill_utf8_cache(PyObject* str, char* room) {
 }
 
 bool settle_intern_state(PyObject* str) {
-  if (is_interned(str)) return true;
+  if (is_interned_here(str)) return true;
 #ifdef Py_DEBUG
   constexpr bool may_stay_unmarked = false;
 #else
   constexpr bool may_stay_unmarked = true;
 #endif
   bool in_binary = false;
-  if (may_stay_unmarked && is_special_name(str) && !find_in_binary(str, in_binary)) return false;
+  if (may_stay_unmarked && !is_interned(str) && is_special_name(str) &&
+      !find_in_binary(str, in_binary)) {
+    return false;
+  }
   if (in_binary) return true;
   reinterpret_cast<PyASCIIObject*>(str)->state.interned = SSTATE_INTERNED_IMMORTAL_STATIC;
   return true;

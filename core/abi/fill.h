@@ -48,9 +48,11 @@ size_t utf8_cache_bytes(const Shape& shape, PyObject* object);
 // as the str and is never freed.
 void fill_utf8_cache(PyObject* str, char* room);
 
-// Sees to it that nobody writes the intern state of an image's str: marks it as interned for good
-// unless it is, without entering it into any table. So interning it answers the str itself, which
-// need not be what interning an equal one answers.
+// Sees to it that nobody writes the intern state of an image's str but the main interpreter at its
+// end: marks it as static and interned for good, without entering it into any table. So interning
+// it answers the str itself, which need not be what interning an equal one answers. One that
+// somebody has interned before loses the mark by which any interpreter would write to it at its
+// end.
 //
 // Special names that the interpreter keeps in its binary stay unmarked: it recognises them among
 // interned strings by their address (`setattr(cls, "__len__", …)`), and interning an unmarked one

@@ -1,10 +1,12 @@
 #include "tenure/immortal/image/sealing.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 
 #include "tenure/core/abi/fill.h"
 #include "tenure/immortal/image/objects.h"
@@ -12,8 +14,16 @@
 namespace tenure::image {
 namespace {
 
-// Pushed in front of by compare-exchange with a release; nothing is ever taken out. An entry
-// belongs to the interpreter of its image, which guards what is no atomic in it.
+// Guards seals. Held over a fork, so that the child finds it free.
+constinit std::mutex sealing;
+
+void hold_over_forks() {
+  static const int registered =
+      pthread_atfork([] { sealing.lock(); }, [] { sealing.unlock(); }, [] { sealing.unlock(); });
+  (void)registered;
+}
+
+// Pushed in front of under the mutex, with a release; nothing is ever taken out.
 constinit std::atomic<SealedImage*> newest{nullptr};
 
 SealedImage* find(const Image& image) {
@@ -27,9 +37,7 @@ SealedImage& find_or_add(const Image& image) {
   if (SealedImage* known = find(image)) return *known;
   auto* added = new SealedImage{image.mapping().base(), image.view(), image.path(), {}};
   added->next = newest.load(std::memory_order_relaxed);
-  while (!newest.compare_exchange_weak(added->next, added, std::memory_order_release,
-                                       std::memory_order_relaxed)) {
-  }
+  newest.store(added, std::memory_order_release);
   return *added;
 }
 
@@ -47,18 +55,31 @@ void unseal(SealedImage& image) {
   mprotect(image.base + begin, image.pages.back().end - begin, PROT_READ | PROT_WRITE);
 }
 
+// False, with errno, if the system refuses; the image is unsealed then.
+bool protect(SealedImage& image) {
+  if (set_protection(image, PROT_READ)) return true;
+  const int error = errno;
+  unseal(image);
+  errno = error;
+  return false;
+}
+
+// The last moment before an interpreter forgets its interned strings.
 void unseal_at_end(void* image) {
+  const std::lock_guard guard(sealing);
   auto& sealed = *static_cast<SealedImage*>(image);
   sealed.has_end = false;
   unseal(sealed);
 }
 
-bool arrange_end(SealedImage& image) {
-  if (!image.has_end) {
-    image.has_end = PyUnstable_AtExit(PyInterpreterState_Get(), unseal_at_end, &image) == 0;
-  }
-  return image.has_end;
+bool arrange_end(void (*end)(void*), void* argument) {
+  if (PyUnstable_AtExit(PyInterpreterState_Get(), end, argument) == 0) return true;
+  PyErr_Clear();
+  PyErr_NoMemory();
+  return false;
 }
+
+bool is_main() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 
 class Pages {
  public:
@@ -114,27 +135,28 @@ bool find_protectable(const Image& image, std::span<const ByteRange> open,
 }
 
 bool seal(Image& image, Problem& problem) {
+  if (!image.prepare_all(problem)) return false;
+  hold_over_forks();
+  const std::lock_guard guard(sealing);
   if (is_sealed(image)) return true;
   std::vector<ByteRange> open;
   std::vector<ByteRange> pages;
-  if (!image.prepare_all(problem) || !fill(image, open, problem) ||
-      !find_protectable(image, open, pages, problem)) {
-    return false;
-  }
+  if (!fill(image, open, problem) || !find_protectable(image, open, pages, problem)) return false;
   SealedImage& sealed = find_or_add(image);
-  if (!arrange_end(sealed)) {
-    PyErr_Clear();
-    PyErr_NoMemory();
-    return problem.refuse_with_python_error("image");
+  const bool ends_here = is_main() || !image.is_for_all_interpreters();
+  if (ends_here && !sealed.has_end) {
+    sealed.has_end = arrange_end(unseal_at_end, &sealed);
+    if (!sealed.has_end) return problem.refuse_with_python_error("image");
   }
   sealed.pages = std::move(pages);
   if (sealed.pages.empty()) return problem.refuse("image", "has no page that can be sealed");
   sealed.sealed.store(true, std::memory_order_release);
-  if (protect_again(image)) return true;
+  if (protect(sealed)) return true;
   return problem.refuse("image", std::string("cannot be sealed: ") + std::strerror(errno));
 }
 
 void unseal(const Image& image) {
+  const std::lock_guard guard(sealing);
   if (SealedImage* sealed = find(image)) unseal(*sealed);
 }
 
@@ -144,13 +166,21 @@ bool is_sealed(const Image& image) {
 }
 
 bool protect_again(const Image& image) {
+  const std::lock_guard guard(sealing);
   SealedImage* sealed = find(image);
-  if (sealed == nullptr || !sealed->sealed.load(std::memory_order_relaxed)) return true;
-  if (set_protection(*sealed, PROT_READ)) return true;
-  const int error = errno;
-  unseal(*sealed);
-  errno = error;
-  return false;
+  return sealed == nullptr || !sealed->sealed.load(std::memory_order_relaxed) || protect(*sealed);
+}
+
+bool unseal_all_at_end() {
+  return arrange_end(
+      [](void*) {
+        const std::lock_guard guard(sealing);
+        for (SealedImage* one = newest.load(std::memory_order_acquire); one != nullptr;
+             one = one->next) {
+          unseal(*one);
+        }
+      },
+      nullptr);
 }
 
 std::span<const ByteRange> sealed_pages(const Image& image) {

@@ -5,13 +5,17 @@
 // Sealing prepares every group and fills in what the interpreter would write later (filling.h).
 // Code is never sealed, nor are pages that code shares with other objects.
 //
-// Sealed images are unsealed by themselves when their interpreter ends, after its modules are gone:
-// it writes to its interned strings then. A forked child inherits the protection.
+// Sealed images are unsealed by themselves when the interpreter that sealed them ends, after its
+// modules are gone, and all of them when the main interpreter does: it writes to its interned
+// strings then. An image that all interpreters use has one seal for all of them, which the end of
+// others than the main one leaves on. A forked child inherits the protection.
 //
-// Not for: finding out who writes (write_watch.h).
+// Not for: finding out who writes (write_watch.h), or for an image that a thread with another GIL
+// is using for the first time just then: it may have found a hash missing, and store it when the
+// page is sealed already.
 //
-// Thread safety: every function needs a thread attached to the interpreter that loaded the image,
-// which guards its seal, except where it says otherwise.
+// Thread safety: every function needs a thread attached to an interpreter that uses the image,
+// except where it says otherwise. One mutex guards seals; no Python code runs under it.
 #ifndef TENURE_IMMORTAL_IMAGE_SEALING_H_
 #define TENURE_IMMORTAL_IMAGE_SEALING_H_
 
@@ -54,11 +58,15 @@ struct SealedImage {
   std::byte* base;
   View view;
   std::string path;
-  std::vector<ByteRange> pages;     // changes only while `sealed` is false
+  std::vector<ByteRange> pages;     // guarded by the mutex; changes only while `sealed` is false
   std::atomic<bool> sealed{false};  // set after `pages`, with a release
-  bool has_end = false;             // guarded by the interpreter: unsealing at its end is arranged
+  bool has_end = false;             // guarded by the mutex: unsealing at the end is arranged
   SealedImage* next = nullptr;
 };
+
+// Has everything unsealed when this interpreter ends. For the main one: what others have sealed may
+// hold strings that it has interned. False without memory.
+[[nodiscard]] bool unseal_all_at_end();
 
 // The newest of them; null if there is none. Thread state: any, also in signal handlers.
 const SealedImage* newest_sealed_image();

@@ -27,9 +27,8 @@ TEST(IsWrittenInUse, IsTrueOfCodeAlone) {
 }
 
 TEST(FillHash, ComputesWhatTheObjectKeeps) {
-  for (const char* expression :
-       {"'some text'", "'\\u20ac text'", "b'some bytes'", "(1000, 'some text', (2.5, b'x y'))",
-        "10 ** 30", "2.5", "2.5j"}) {
+  for (const char* expression : {"'some text'", "'\\u20ac text'", "b'some bytes'",
+                                 "(1000, 'some text', (2.5, b'x y'))", "10 ** 30", "2.5", "2.5j"}) {
     PyObject* object = freeze_value(expression);
     const Shape& shape = shape_of_frozen(object);
     const Strong same = evaluate(expression);
@@ -80,8 +79,8 @@ TEST(FillUtf8Cache, IsWhatTheInterpreterWouldHaveMade) {
 }
 
 TEST(Utf8CacheBytes, IsNothingForWhatKeepsNone) {
-  for (const char* expression :
-       {"'ascii'", "b'bytes \\xe9'", "10 ** 30", "('\\xe9',)", "'lone \\ud800'", "'\\udfff \\xe9'"}) {
+  for (const char* expression : {"'ascii'", "b'bytes \\xe9'", "10 ** 30", "('\\xe9',)",
+                                 "'lone \\ud800'", "'\\udfff \\xe9'"}) {
     PyObject* object = freeze_value(expression);
     EXPECT_EQ(utf8_cache_bytes(shape_of_frozen(object), object), 0u) << expression;
   }
@@ -92,7 +91,8 @@ uint32_t intern_state(PyObject* str) {
 }
 
 TEST(SettleInternState, HasInterningAnswerTheStringItself) {
-  for (const char* expression : {"'text to settle'", "'\\xe9 to settle'", "'__settle'", "'settle__'"}) {
+  for (const char* expression :
+       {"'text to settle'", "'\\xe9 to settle'", "'__settle'", "'settle__'"}) {
     PyObject* str = freeze_value(expression);
     ASSERT_TRUE(settle_intern_state(str)) << expression;
     EXPECT_EQ(intern_state(str), SSTATE_INTERNED_IMMORTAL_STATIC) << expression;
@@ -103,12 +103,57 @@ TEST(SettleInternState, HasInterningAnswerTheStringItself) {
   }
 }
 
+// Its address is not that of the interpreter's str of the same content.
+TEST(SettleInternState, LetsNamesBeFoundUnderEqualOnes) {
+  const Strong known = testing::run("name = 'settled_name'\n");
+  PyObject* str = freeze_value("'settled_name'");
+  ASSERT_TRUE(settle_intern_state(str));
+  ASSERT_NE(str, PyDict_GetItemString(known.get(), "name"));
+  const Strong names = testing::run(
+      "def use(name):\n"
+      "    class C: pass\n"
+      "    class D(C): __slots__ = (name, 'other')\n"
+      "    class E(C): settled_name = 1\n"
+      "    def f(settled_name, **rest): return settled_name, rest\n"
+      "    def g(**rest): return rest\n"
+      "    found = []\n"
+      "    for turn in range(50):\n"
+      "        c, d, e = C(), D(), E()\n"
+      "        setattr(c, name, 2); setattr(d, name, 3); setattr(e, name, 4)\n"
+      "        found = [c.settled_name, d.settled_name, e.settled_name, getattr(e, name)]\n"
+      "        setattr(C, name, 5); found.append(C.settled_name)\n"
+      "        delattr(C, name); found.append(hasattr(C, 'settled_name'))\n"
+      "        e.settled_name = 6; found += [getattr(e, name), vars(e)[name], len(vars(e))]\n"
+      "        found += [f(**{name: 7}), g(**{name: 8})['settled_name']]\n"
+      "        globals()[name] = 9; found.append(settled_name)\n"
+      "        found.append({'settled_name': 10}[name]); found.append({name: 11}['settled_name'])\n"
+      "        del globals()['settled_name']\n"
+      "    return found\n");
+  const Strong found = PyObject_CallOneArg(PyDict_GetItemString(names.get(), "use"), str);
+  if (!found) PyErr_Print();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(testing::repr(found.get()), "[2, 3, 4, 4, 5, False, 6, 6, 1, (7, {}), 8, 9, 10, 11]");
+}
+
 TEST(SettleInternState, LeavesWhatIsInternedAlone) {
   PyObject* str = freeze_value("'interned and then settled'");
   ASSERT_EQ(intern_unused(str, nullptr), str);
   const uint32_t before = intern_state(str);
   EXPECT_TRUE(settle_intern_state(str));
   EXPECT_EQ(intern_state(str), before);
+}
+
+// Interpreters make strings that they have interned mortal at their end, but for static ones.
+TEST(SettleInternState, KeepsInterpretersFromWritingAtTheirEnd) {
+#ifndef Py_DEBUG
+  PyObject* str = freeze_value("'interned by somebody and then settled'");
+  PyObject* interned = Py_NewRef(str);
+  PyUnicode_InternInPlace(&interned);
+  ASSERT_EQ(interned, str);
+  ASSERT_NE(intern_state(str), SSTATE_INTERNED_IMMORTAL_STATIC);
+  ASSERT_TRUE(settle_intern_state(str));
+  EXPECT_EQ(intern_state(str), SSTATE_INTERNED_IMMORTAL_STATIC);
+#endif
 }
 
 // The interpreter finds the slot of a special method by the address of its name, once it is

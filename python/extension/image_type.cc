@@ -306,6 +306,10 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
   } else if (!state.importer.serve(*image)) {
     return nullptr;
   }
+  if (!state.unseals_at_end && PyInterpreterState_Get() == PyInterpreterState_Main()) {
+    if (!image::unseal_all_at_end()) return nullptr;
+    state.unseals_at_end = true;
+  }
   if (sealed != 0 && !seal_image(*image, true, problem)) return state.importer.raise(path, problem);
   Result<> key = PyLong_FromVoidPtr(image);
   if (!key) return nullptr;

@@ -14,7 +14,8 @@ struct State {
   importer::Importer importer;  // first: the importer's types find it there
   PyObject* image_error = nullptr;
   PyObject* image_type = nullptr;
-  PyObject* images = nullptr;  // dict: address of an image::Image -> its tenure.Image
+  bool unseals_at_end = false;  // that is arranged
+  PyObject* images = nullptr;   // dict: address of an image::Image -> its tenure.Image
 };
 
 State& state_of(PyObject* module);

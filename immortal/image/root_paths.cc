@@ -14,32 +14,91 @@ constexpr size_t kNowhere = ~size_t{0};
 
 }  // namespace
 
-FieldPlace field_at(const abi::Shape& shape, int64_t at) {
+FieldPlace field_at(const abi::Shape& shape, const std::byte* object, int64_t at) {
   if (at < 0) return {"collector's head", -1, -int64_t{shape.prefix_bytes}, shape.prefix_bytes};
   for (const abi::Field& field : shape.fields) {
     if (at >= field.offset && at < field.offset + field.bytes) {
       return {field.name, -1, field.offset, field.bytes};
     }
   }
-  const int64_t fixed = shape.fixed_bytes;
-  if (shape.tail != abi::Tail::kReferences) return {"contents", -1, at, 1};
-  const int64_t item = (at - fixed) / static_cast<int64_t>(sizeof(PyObject*));
-  return {"item", item, fixed + item * static_cast<int64_t>(sizeof(PyObject*)), sizeof(PyObject*)};
+  const int64_t begin = at & ~int64_t{sizeof(PyObject*) - 1};
+  const int64_t item = (at - shape.fixed_bytes) / static_cast<int64_t>(sizeof(PyObject*));
+  if (shape.tail == abi::Tail::kReferences) return {"item", item, begin, sizeof(PyObject*)};
+  if (shape.tail == abi::Tail::kEntries) {
+    const size_t end = abi::references_end(shape, object, ~size_t{0});
+    if (static_cast<size_t>(at) >= end) return {"index", -1, at, 1};
+    return {item % 2 == 0 ? "key" : "value", item / 2, begin, sizeof(PyObject*)};
+  }
+  return {"contents", -1, at, 1};
 }
 
-StepText::StepText(const abi::Shape& shape, uint64_t at) {
-  const FieldPlace field = field_at(shape, static_cast<int64_t>(at));
+StepText::StepText(const abi::Shape& shape, const std::byte* object, uint64_t at, Action as) {
+  const FieldPlace field = field_at(shape, object, static_cast<int64_t>(at));
   if (field.item < 0) {
-    text_[length_++] = '.';
-    const size_t bytes = std::min(field.name.size(), text_.size() - length_);
-    std::memcpy(&text_[length_], field.name.data(), bytes);
-    length_ += bytes;
-    return;
+    put(".");
+    put(field.name);
+  } else if (shape.tail == abi::Tail::kEntries || as == Action::kDict) {
+    put_entry(object + at, (at - shape.fixed_bytes) / sizeof(PyObject*));
+  } else {
+    put_number("[", field.item, "]");
   }
-  text_[length_++] = '[';
-  char* end = std::to_chars(&text_[length_], text_.data() + text_.size() - 1, field.item).ptr;
-  *end++ = ']';
-  length_ = static_cast<size_t>(end - text_.data());
+}
+
+void StepText::put(std::string_view text) {
+  const size_t bytes = std::min(text.size(), text_.size() - length_);
+  std::memcpy(text_.data() + length_, text.data(), bytes);
+  length_ += bytes;
+}
+
+void StepText::put_number(std::string_view before, int64_t number, std::string_view after) {
+  std::array<char, 20> digits;
+  put(before);
+  put({digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr});
+  put(after);
+}
+
+// Keys and values in turns; `slot` is that of reference number `reference`.
+void StepText::put_entry(const std::byte* slot, size_t reference) {
+  const auto number = static_cast<int64_t>(reference / 2);
+  if (reference % 2 == 0) return put_number("<key ", number, ">");
+  PyObject* key;
+  std::memcpy(&key, slot - sizeof key, sizeof key);
+  if (!put_key(key)) put_number("<value ", number, ">");
+}
+
+// False if the key is not told in a few words without asking the interpreter.
+bool StepText::put_key(PyObject* key) {
+  constexpr Py_ssize_t kMostCharacters = 100;
+  if (PyLong_CheckExact(key)) {
+    const auto* number = reinterpret_cast<PyLongObject*>(key);
+    if (PyUnstable_Long_IsCompact(number) == 0) return false;
+    put_number("[", PyUnstable_Long_CompactValue(number), "]");
+    return true;
+  }
+  if (!PyUnicode_CheckExact(key) || !PyUnicode_IS_ASCII(key)) return false;
+  const std::string_view text(static_cast<const char*>(PyUnicode_DATA(key)),
+                              static_cast<size_t>(PyUnicode_GET_LENGTH(key)));
+  if (PyUnicode_GET_LENGTH(key) > kMostCharacters) return false;
+  auto is_letter = [](char one) {
+    return one == '_' || (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z');
+  };
+  auto is_digit = [](char one) { return one >= '0' && one <= '9'; };
+  if (!text.empty() && !is_digit(text[0]) && std::all_of(text.begin(), text.end(), [&](char one) {
+        return is_letter(one) || is_digit(one);
+      })) {
+    put(".");
+    put(text);
+    return true;
+  }
+  if (!std::all_of(text.begin(), text.end(), [](char one) {
+        return one >= ' ' && one <= '~' && one != '\'' && one != '\\';
+      })) {
+    return false;
+  }
+  put("['");
+  put(text);
+  put("']");
+  return true;
 }
 
 RootPaths::RootPaths(const View& view, const std::byte* base) : view_(view), base_(base) {
@@ -53,7 +112,7 @@ void RootPaths::list_objects() {
     // What is damaged is not listed further; a group that is prepared is not.
     Problem ignored;
     (void)for_each_object(view_, group, ignored, [this](uint64_t offset, const abi::Shape& shape) {
-      nodes_.push_back({offset, kUnreached, 0, static_cast<uint8_t>(shape.id), 0, false});
+      nodes_.push_back({offset, kUnreached, 0, static_cast<uint8_t>(shape.id), 0, kNoAction});
       return true;
     });
   }
@@ -67,7 +126,8 @@ void RootPaths::list_actions() {
     size_t next = 0;
     for (const ActionEntry& action : view_.table_part<ActionEntry>(group, Kind::kActions)) {
       for (uint32_t i = 0; i < action.slot_count && next < slots.size(); ++i) {
-        actions_.push_back({uint64_t{slots[next++]} * kSlotBytes, action.argument});
+        actions_.push_back({uint64_t{slots[next++]} * kSlotBytes, action.argument,
+                            static_cast<Action>(action.action)});
       }
     }
   }
@@ -78,7 +138,7 @@ void RootPaths::list_actions() {
 void RootPaths::walk() {
   std::vector<uint32_t> queue;
   auto start = [&](uint64_t offset, uint32_t from, size_t index, ModulePart part) {
-    reach(offset, {0, from, static_cast<uint32_t>(index), 0, static_cast<uint8_t>(part), false},
+    reach(offset, {0, from, static_cast<uint32_t>(index), 0, static_cast<uint8_t>(part), kNoAction},
           queue);
   };
   for (size_t i = 0; i < view_.roots().size(); ++i) {
@@ -101,7 +161,7 @@ void RootPaths::reach(uint64_t offset, const Node& how, std::vector<uint32_t>& q
   node.parent = how.parent;
   node.slot = how.slot;
   node.part = how.part;
-  node.is_made_of = how.is_made_of;
+  node.as = how.as;
   queue.push_back(static_cast<uint32_t>(index));
 }
 
@@ -114,13 +174,13 @@ void RootPaths::follow(uint32_t parent, std::vector<uint32_t>& queue) {
     const auto at = static_cast<uint32_t>(reinterpret_cast<std::byte*>(slot) - object);
     const auto target = reinterpret_cast<uint64_t>(*slot) - reinterpret_cast<uint64_t>(base_);
     if (target < view_.header().file_bytes) {
-      return reach(target, {0, parent, at, 0, 0, false}, queue);
+      return reach(target, {0, parent, at, 0, 0, kNoAction}, queue);
     }
     const auto action =
         std::lower_bound(actions_.begin(), actions_.end(), offset + at,
                          [](const ActionSlot& one, uint64_t wanted) { return one.slot < wanted; });
     if (action == actions_.end() || action->slot != offset + at) return;
-    reach(action->argument, {0, parent, at, 0, 0, true}, queue);
+    reach(action->argument, {0, parent, at, 0, 0, action->action}, queue);
   });
 }
 
@@ -175,8 +235,13 @@ std::string RootPaths::path_to(uint64_t object) const {
   for (size_t i = way.size() - 1; i-- > 0;) {
     const Node& node = nodes_[way[i]];
     const Node& parent = nodes_[node.parent];
-    path += StepText(*abi::shape(static_cast<abi::ShapeId>(parent.shape)), node.slot).text();
-    if (node.is_made_of) path += kMadeOf;
+    // What holds a root is no part of the path.
+    if (parent.parent != kRoot) {
+      path += StepText(*abi::shape(static_cast<abi::ShapeId>(parent.shape)), base_ + parent.offset,
+                       node.slot, parent.as)
+                  .text();
+    }
+    path += made_of(node.as);
   }
   return path;
 }

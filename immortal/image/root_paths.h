@@ -3,8 +3,9 @@
 //   $.countries[3].name                          data: from the root; see View::roots()
 //   module 'json.decoder': code.co_consts[2]     code: from what the module's table names
 //
-// An object that only an action takes, such as the tuple that a frozenset is made of, is told by
-// the slot that names what is made: "module 'a': code.co_consts[2].<made of>[1]".
+// The items of what an action makes are told as if they were in it where they are: $.list[3]. Those
+// of a frozenset, say, have no place there, and are told by the tuple that it is made of:
+// "module 'a': code.co_consts[2].<made of>[1]".
 //
 // Thread safety: needs an attached thread, but for the functions that say otherwise. No Python code
 // runs.
@@ -40,31 +41,44 @@ struct FieldPlace {
 
 // The part that holds the byte at `at`, counted from the object's address. Thread state: any, also
 // in signal handlers.
-FieldPlace field_at(const abi::Shape& shape, int64_t at);
+FieldPlace field_at(const abi::Shape& shape, const std::byte* object, int64_t at);
 
-// What leads from an object to the one that its slot at `at` names: ".co_consts", "[3]". As
-// field_at().
+// An object that a path leads through. As what an action takes it, it stands for what is made of
+// it; kNoAction: it is itself.
+inline constexpr auto kNoAction = Action{0};
+
+// What leads from an object to the one that its slot at `at` names: ".co_consts", "[3]", or the key
+// of a value: ".name", "['a name']". Nothing from what holds a root. As field_at().
 class StepText {
  public:
-  StepText(const abi::Shape& shape, uint64_t at);
+  StepText(const abi::Shape& shape, const std::byte* object, uint64_t at, Action as);
   std::string_view text() const { return {text_.data(), length_}; }
 
  private:
-  std::array<char, 64> text_;
+  void put(std::string_view text);
+  void put_number(std::string_view before, int64_t number, std::string_view after);
+  void put_entry(const std::byte* slot, size_t reference);
+  bool put_key(PyObject* key);
+
+  std::array<char, 128> text_;
   size_t length_ = 0;
 };
 
-inline constexpr std::string_view kMadeOf = ".<made of>";
+// What a path has instead of a name for the step into the argument of an action.
+constexpr std::string_view made_of(Action action) {
+  return action == kNoAction || action == Action::kList || action == Action::kDict ? ""
+                                                                                   : ".<made of>";
+}
 
-// What a path starts with, in the image `view`: index-th root, or what the table of modules says of
-// the index-th. Calls put(std::string_view) for each part. As field_at() if put() is.
+// What a path starts with, in the image `view`: the object of the index-th root, which the first
+// object of the path holds; or what the table of modules says of the index-th. Calls
+// put(std::string_view) for each part. As field_at() if put() is.
 template <typename Put>
 void put_root(const View& view, size_t index, Put&& put) {
-  const RootEntry& root = view.roots()[index];
-  if (root.name.bytes == 0 || view.roots().size() == 1) return put(std::string_view("$"));
-  put(std::string_view("$("));
-  put(view.text(root.name));
-  put(std::string_view(")"));
+  if (view.roots().size() == 1) return put(std::string_view("$"));
+  put(std::string_view("roots['"));
+  put(view.text(view.roots()[index].name));
+  put(std::string_view("']"));
 }
 
 enum class ModulePart : uint8_t { kCode, kOrigin, kCached };
@@ -97,7 +111,7 @@ class RootPaths {
     uint32_t slot;    // offset of the slot in the parent; or index of a root or module
     uint8_t shape;    // abi::ShapeId
     uint8_t part;     // ModulePart
-    bool is_made_of;  // reached by an action's argument
+    Action as;        // what takes it as an argument, if it was reached that way
   };
   static constexpr uint32_t kUnreached = ~uint32_t{0};
   static constexpr uint32_t kRoot = kUnreached - 1;
@@ -106,6 +120,7 @@ class RootPaths {
   struct ActionSlot {
     uint64_t slot;  // offset
     uint64_t argument;
+    Action action;
   };
 
   void list_objects();

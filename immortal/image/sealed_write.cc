@@ -71,14 +71,15 @@ class Search {
   struct Step {
     ObjectPlace parent;
     uint64_t slot;  // from the parent's address
-    bool is_made_of;
+    Action as;      // what takes the object as an argument, if that is why it is there
   };
 
   template <typename Visit>
   void for_each(Visit&& visit) const;
   size_t bytes_of(const ObjectPlace& object) const;
   std::optional<Step> find_referrer(uint64_t object) const;
-  std::optional<uint64_t> find_action_slot(uint64_t argument) const;
+  std::optional<Step> find_maker(uint64_t argument) const;
+  bool is_root(uint64_t object) const;
   bool put_start(uint64_t object, Line* line) const;
 
   static constexpr size_t kLongestPath = 64;
@@ -120,14 +121,17 @@ std::optional<ObjectPlace> Search::object_at(uint64_t offset) const {
 }
 
 // The slot that names what an action makes of that argument.
-std::optional<uint64_t> Search::find_action_slot(uint64_t argument) const {
+std::optional<Search::Step> Search::find_maker(uint64_t argument) const {
   for (uint32_t group = 0; group < view_.groups().size(); ++group) {
     const auto slots = view_.table_part<uint32_t>(group, Kind::kActionSlots);
     size_t next = 0;
     for (const ActionEntry& action : view_.table_part<ActionEntry>(group, Kind::kActions)) {
       if (next >= slots.size()) break;
       if (action.argument == argument && action.slot_count > 0) {
-        return uint64_t{slots[next]} * kSlotBytes;
+        const uint64_t slot = uint64_t{slots[next]} * kSlotBytes;
+        const auto parent = object_at(slot);
+        if (!parent) return std::nullopt;
+        return Step{*parent, slot - parent->offset, static_cast<Action>(action.action)};
       }
       next += action.slot_count;
     }
@@ -143,15 +147,16 @@ std::optional<Search::Step> Search::find_referrer(uint64_t object) const {
     std::byte* at = image_.base + parent.offset;
     abi::for_each_reference(*parent.shape, at, bytes_of(parent), [&](PyObject** slot) {
       if (found || reinterpret_cast<uint64_t>(*slot) != address) return;
-      found = {parent, static_cast<uint64_t>(reinterpret_cast<std::byte*>(slot) - at), false};
+      found = {parent, static_cast<uint64_t>(reinterpret_cast<std::byte*>(slot) - at), kNoAction};
     });
     return !found;
   });
-  if (found) return found;
-  const auto slot = find_action_slot(object);
-  const auto parent = slot ? object_at(*slot) : std::nullopt;
-  if (parent) found = {*parent, *slot - parent->offset, true};
-  return found;
+  return found ? found : find_maker(object);
+}
+
+bool Search::is_root(uint64_t object) const {
+  return std::any_of(view_.roots().begin(), view_.roots().end(),
+                     [object](const RootEntry& root) { return root.object == object; });
 }
 
 // True if a table names the object; puts how, unless there is no line.
@@ -187,10 +192,18 @@ bool Search::put_path(uint64_t object, Line& line) const {
     object = step->parent.offset;
   }
   put_start(object, &line);
+  // What holds a root is no part of the path.
+  bool is_shown = !is_root(object);
+  Action as = kNoAction;
   while (count > 0) {
     const Step& step = steps[--count];
-    line.put(StepText(*step.parent.shape, step.slot).text());
-    if (step.is_made_of) line.put(kMadeOf);
+    if (is_shown) {
+      line.put(
+          StepText(*step.parent.shape, image_.base + step.parent.offset, step.slot, as).text());
+    }
+    is_shown = true;
+    as = step.as;
+    line.put(made_of(as));
   }
   return true;
 }
@@ -286,7 +299,8 @@ bool explain(siginfo_t* info, void* argument) {
     line.put(", offset ");
     line.put_hex(object->offset);
     line.put("), field ");
-    line.put_item(field_at(*object->shape, static_cast<int64_t>(offset - object->offset)));
+    line.put_item(field_at(*object->shape, image->base + object->offset,
+                           static_cast<int64_t>(offset - object->offset)));
   } else {
     line.put("offset ");
     line.put_hex(offset);

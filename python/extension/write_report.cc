@@ -135,6 +135,10 @@ class Teller {
   uint64_t offset_of(const image::WriteRecord& record) const {
     return record.address - reinterpret_cast<uint64_t>(image_.mapping().base());
   }
+  image::FieldPlace field_of(const image::ObjectPlace& object, uint64_t offset) const {
+    return image::field_at(*object.shape, image_.mapping().base() + object.offset,
+                           static_cast<int64_t>(offset - object.offset));
+  }
   PyObject* describe(const Write& write) const;
 
   const image::Image& image_;
@@ -150,8 +154,7 @@ bool Teller::tell(const std::vector<const image::WriteRecord*>& records) {
     const auto object = paths_.object_at(offset);
     Key key{offset, "", -1, record->instruction};
     if (object) {
-      const image::FieldPlace field =
-          image::field_at(*object->shape, static_cast<int64_t>(offset - object->offset));
+      const image::FieldPlace field = field_of(*object, offset);
       key = {object->offset, field.name, field.item, record->instruction};
     }
     const auto [found, added] = known.try_emplace(key, writes.size());
@@ -177,8 +180,7 @@ PyObject* Teller::describe(const Write& write) const {
   std::string name;
   std::string path;
   if (object) {
-    const image::FieldPlace field =
-        image::field_at(*object->shape, static_cast<int64_t>(offset - object->offset));
+    const image::FieldPlace field = field_of(*object, offset);
     name = field.name;
     if (field.item >= 0) name += " " + std::to_string(field.item);
     if (field.bytes > 1) {

@@ -21,22 +21,22 @@ const abi::Shape& shape_of_id(abi::ShapeId id) { return *abi::shape(id); }
 
 TEST(FieldAt, NamesEveryByte) {
   const abi::Shape& tuple = shape_of_id(abi::ShapeId::kTuple);
-  EXPECT_EQ(field_at(tuple, 0).name, "ob_refcnt");
-  EXPECT_EQ(field_at(tuple, 9).name, "ob_type");
-  EXPECT_EQ(field_at(tuple, 16).name, "ob_size");
-  EXPECT_EQ(field_at(tuple, -1).name, "collector's head");
-  EXPECT_EQ(field_at(tuple, -16).begin, -16);
-  const FieldPlace item = field_at(tuple, tuple.fixed_bytes + 3 * 8 + 5);
+  EXPECT_EQ(field_at(tuple, nullptr, 0).name, "ob_refcnt");
+  EXPECT_EQ(field_at(tuple, nullptr, 9).name, "ob_type");
+  EXPECT_EQ(field_at(tuple, nullptr, 16).name, "ob_size");
+  EXPECT_EQ(field_at(tuple, nullptr, -1).name, "collector's head");
+  EXPECT_EQ(field_at(tuple, nullptr, -16).begin, -16);
+  const FieldPlace item = field_at(tuple, nullptr, tuple.fixed_bytes + 3 * 8 + 5);
   EXPECT_EQ(item.name, "item");
   EXPECT_EQ(item.item, 3);
   EXPECT_EQ(item.begin, tuple.fixed_bytes + 3 * 8);
   EXPECT_EQ(item.bytes, 8u);
   const abi::Shape& bytes = shape_of_id(abi::ShapeId::kBytes);
-  EXPECT_EQ(field_at(bytes, bytes.fixed_bytes).name, "contents");
+  EXPECT_EQ(field_at(bytes, nullptr, bytes.fixed_bytes).name, "contents");
   for (size_t id = 1; id < abi::kShapeIdEnd; ++id) {
     const abi::Shape& shape = shape_of_id(static_cast<abi::ShapeId>(id));
     for (int64_t at = 0; at < shape.fixed_bytes; ++at) {
-      const FieldPlace field = field_at(shape, at);
+      const FieldPlace field = field_at(shape, nullptr, at);
       EXPECT_EQ(field.item, -1);
       EXPECT_GE(at, field.begin) << shape.name;
       EXPECT_LT(at, field.begin + static_cast<int64_t>(field.bytes)) << shape.name;
@@ -56,8 +56,8 @@ class RootPathsTest : public ::testing::Test {
 
   // The path to an object, which has to lie in the image.
   std::string path_to(PyObject* object) const {
-    const auto offset = static_cast<uint64_t>(reinterpret_cast<std::byte*>(object) -
-                                              image_->mapping().base());
+    const auto offset =
+        static_cast<uint64_t>(reinterpret_cast<std::byte*>(object) - image_->mapping().base());
     const auto found = paths_->object_at(offset);
     if (!found) return "not in the image";
     EXPECT_EQ(found->offset, offset);
@@ -71,7 +71,8 @@ class RootPathsTest : public ::testing::Test {
 };
 
 TEST_F(RootPathsTest, LeadFromTheModule) {
-  load({{"paths.sample", "A = (1000, (2.5, ('some text', b'some bytes')))\ndef f(): return 'inner text'\n"}});
+  load({{"paths.sample",
+         "A = (1000, (2.5, ('some text', b'some bytes')))\ndef f(): return 'inner text'\n"}});
   PyObject* module = code("paths.sample");
   EXPECT_EQ(path_to(module), "module 'paths.sample': code");
   const Strong constants = testing::attribute(module, "co_consts");
@@ -97,7 +98,8 @@ TEST_F(RootPathsTest, LeadFromTheModule) {
 }
 
 TEST_F(RootPathsTest, GoThroughWhatActionsMake) {
-  load({{"paths.sets", "def f(x): return x in {'not an identifier', 77777.5, ('a pair', 1000)}\n"}});
+  load(
+      {{"paths.sets", "def f(x): return x in {'not an identifier', 77777.5, ('a pair', 1000)}\n"}});
   PyObject* function = testing::inner_code(code("paths.sets"));
   const Strong constants = testing::attribute(function, "co_consts");
   PyObject* set = nullptr;
@@ -134,8 +136,8 @@ TEST_F(RootPathsTest, ThereIsOneToEveryObjectThatIsReferredTo) {
     ASSERT_TRUE(for_each_object(
         image_->view(), group, problem, [&](uint64_t offset, const abi::Shape& shape) {
           const size_t bytes = shape.bytes(image_->object(offset), ~size_t{0});
-          for (const uint64_t at : {offset, offset + 1, offset + bytes - 1,
-                                    offset - shape.prefix_bytes}) {
+          for (const uint64_t at :
+               {offset, offset + 1, offset + bytes - 1, offset - shape.prefix_bytes}) {
             const auto found = paths_->object_at(at);
             EXPECT_TRUE(found && found->offset == offset && found->shape == &shape) << at;
           }

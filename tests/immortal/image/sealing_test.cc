@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -120,8 +120,8 @@ TEST(Seal, ProtectsAllButThePagesOfCode) {
     EXPECT_FALSE(is_protected(*image, offset + bytes - 1));
   });
   EXPECT_GT(objects, 30u);
-  for (const Kind kind : {Kind::kConstSegment, Kind::kTextSegment, Kind::kStringSegment,
-                          Kind::kTupleSegment}) {
+  for (const Kind kind :
+       {Kind::kConstSegment, Kind::kTextSegment, Kind::kStringSegment, Kind::kTupleSegment}) {
     const DirectoryEntry* segment = image->view().entry(kind);
     ASSERT_NE(segment, nullptr);
     EXPECT_TRUE(is_protected(*image, segment->offset)) << kind_name(segment->kind);
@@ -202,7 +202,7 @@ TEST(Seal, LeavesNothingToWrite) {
     const auto offset = write.address - reinterpret_cast<uint64_t>(image->mapping().base());
     const auto object = paths.object_at(offset);
     ADD_FAILURE() << (object ? paths.path_to(object->offset) : "no object") << ' '
-                  << (object ? field_at(*object->shape,
+                  << (object ? field_at(*object->shape, image->mapping().base() + object->offset,
                                         static_cast<int64_t>(offset - object->offset))
                                    .name
                              : "");
@@ -251,6 +251,7 @@ TEST(Seal, IsInheritedByAForkedChild) {
                                                 sealed_pages(*image).front().begin);
   const pid_t child = fork();
   if (child == 0) {
+    signal(SIGSEGV, SIG_DFL);
     if (!is_sealed(*image)) _exit(1);
     unseal(*image);
     *byte = 1;
@@ -301,15 +302,14 @@ TEST(SealedWrite, IsExplained) {
   const auto die = [](const char* module, auto choose) {
     auto image = load_new();
     seal_well(*image);
+    signal(SIGSEGV, SIG_DFL);  // sanitizers have another idea of it
     if (!explain_sealed_writes()) _exit(1);
     PyObject* code = code_in(*image, module);
     const Strong constants = testing::attribute(code, "co_consts");
     *choose(constants.get()) = 1;
   };
   EXPECT_EXIT(die("unique",
-                  [](PyObject* constants) {
-                    return reinterpret_cast<volatile char*>(constants);
-                  }),
+                  [](PyObject* constants) { return reinterpret_cast<volatile char*>(constants); }),
               ::testing::KilledBySignal(SIGSEGV),
               "tenure: .*/sample.tenure is sealed, but something wrote to module 'unique': "
               "code\\.co_consts \\(tuple, offset 0x[0-9a-f]+\\), field ob_refcnt; the instruction "
@@ -335,6 +335,7 @@ TEST(SealedWrite, OfOtherPagesIsNotExplained) {
       {
         auto image = load_new();
         seal_well(*image);
+        signal(SIGSEGV, SIG_DFL);
         if (!explain_sealed_writes()) _exit(1);
         unseal(*image);
         volatile uintptr_t nowhere = 8;

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include <algorithm>
 #include <atomic>
@@ -247,6 +248,7 @@ bool sees_own_write(std::byte* page) {
     sigemptyset(&blocked);
     std::memcpy(&blocked, &watch.step.blocked, sizeof watch.step.blocked);
     pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+    __writeeflags(__readeflags() & ~static_cast<uint64_t>(kTrapFlag));
     close_pages();
     watch.owner.store(0, std::memory_order_release);
   }

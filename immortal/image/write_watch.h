@@ -1,7 +1,7 @@
 // Sees every single write to some pages: makes them read-only, and for each instruction that writes
 // to one opens the page for that instruction alone.
 //
-// A debug aid: a write costs two signals and two system calls, some microseconds. What it does not
+// A debug aid: a write costs two signals and two changes of a page's protection. What it does not
 // see: writes by the kernel (a read() into such a page fails with EFAULT), and those of a thread to
 // a page that is open for an instruction of another at that moment. A forked child goes on
 // watching, into its own copy of the records.

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,8 +28,8 @@ class Pages {
  public:
   explicit Pages(size_t count)
       : bytes_(count * kPageBytes),
-        begin_(static_cast<std::byte*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {}
+        begin_(static_cast<std::byte*>(
+            mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {}
   ~Pages() { munmap(begin_, bytes_); }
   Pages(const Pages&) = delete;
   Pages& operator=(const Pages&) = delete;
@@ -270,16 +272,21 @@ class OwnHandler {
   asm volatile("movsq" : "+S"(from), "+D"(to) : : "memory");
 }
 
+[[gnu::noinline]] void try_to(void (*write)(volatile uint64_t*, const volatile uint64_t*),
+                              volatile uint64_t* to, const volatile uint64_t* from) {
+  if (sigsetjmp(after_fault, 1) == 0) write(to, from);
+}
+
 TEST(WriteWatch, LeavesOtherFaultsToOthers) {
   const OwnHandler own;
   const Pages pages(1);
   const Pages closed(1);
   mprotect(closed.area().begin, kPageBytes, PROT_NONE);
   start(pages);
-  if (sigsetjmp(after_fault, 1) == 0) store(closed.at(0), 1);
+  try_to(copy, closed.at(0), pages.at(0));
   EXPECT_EQ(faults, 1);
   // Reads from where nothing can be read, and writes to a page that is watched.
-  if (sigsetjmp(after_fault, 1) == 0) copy(pages.at(8), closed.at(0));
+  try_to(copy, pages.at(8), closed.at(0));
   EXPECT_EQ(faults, 2);
   store(pages.at(16), 5);
   const auto result = WriteWatch::stop();
@@ -298,9 +305,40 @@ TEST(WriteWatch, WorksAgainAfterOthersHavePutThemselvesInFront) {
     store(pages.at(16), 5);
     EXPECT_EQ(WriteWatch::stop().writes.size(), 1u);
     EXPECT_EQ(faults, 0);
-    if (sigsetjmp(after_fault, 1) == 0) store(nullptr, 1);
+    try_to(copy, nullptr, pages.at(0));
     EXPECT_EQ(faults, 1);
   }
+}
+
+// A debugger that takes the traps for its own. Answers how the child ended.
+int debug(pid_t child) {
+  for (int status = 0; waitpid(child, &status, 0) == child;) {
+    if (!WIFSTOPPED(status)) return status;
+    const int signal = WSTOPSIG(status);
+    ptrace(PTRACE_CONT, child, nullptr, signal == SIGTRAP || signal == SIGSTOP ? 0 : signal);
+  }
+  return -1;
+}
+
+TEST(WriteWatch, RefusesWhereInstructionsCannotBeRunOneByOne) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(1);
+    raise(SIGSTOP);
+    const Pages pages(1);
+    const WatchedArea area = pages.area();
+    const char* why = WriteWatch::start({&area, 1});
+    if (why == nullptr || std::strstr(why, "one by one") == nullptr) _exit(2);
+    if (WriteWatch::is_on()) _exit(3);
+    sigset_t blocked;
+    sigprocmask(SIG_SETMASK, nullptr, &blocked);
+    if (sigismember(&blocked, SIGALRM) != 0) _exit(4);
+    store(pages.at(0), 1);
+    _exit(*pages.at(0) == 1 ? 0 : 5);
+  }
+  const int status = debug(child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 std::atomic<int> seen;

@@ -98,8 +98,8 @@ def write_report(
     """Calls callable(*args, **kwargs) and reports every write to a loaded image meanwhile.
 
     For finding out who keeps pages from being shared, such as extension modules that count the
-    references of immortal objects: a write takes some microseconds, and all images are prepared as
-    by Image.preload(). With fill=True the images are sealed before, so that what the interpreter
+    references of immortal objects. A write takes some hundred times as long as usual or more, and all
+    images are prepared as by Image.preload(). With fill=True the images are sealed before, so that what the interpreter
     itself writes once is there already; with fill=False it shows, too. Afterwards images are sealed
     or not as they were before. Code is not watched.
 

@@ -64,6 +64,38 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
   return image;
 }
 
+std::unique_ptr<Image> Image::load_linked(const std::string& name,
+                                          std::span<const std::byte> section, Problem& problem) {
+  const uint64_t start = now_ns();
+  std::unique_ptr<Image> image(new Image);
+  image->path_ = name;
+  const View& view = image->view_;
+  if (!Mapping::map_linked(section, image->mapping_, problem) ||
+      !View::parse(image->mapping_.bytes(), image->view_, problem, Source::kBinary)) {
+    return nullptr;
+  }
+  if (!image->is_data()) {
+    problem.refuse("header", "holds modules, and only data can be linked in; load it as a file");
+    return nullptr;
+  }
+  if (!image->bind(problem)) return nullptr;
+  if (std::ranges::equal(image->addresses_, view.externals(), {}, {}, &ExternalEntry::address)) {
+    // The linker has put them in.
+    image->addresses_.clear();
+    image->prelinked_ = image->is_at_home();
+  }
+  for (const DirectoryEntry& entry : view.directory()) {
+    if (entry.kind >= kFirstSegmentKind &&
+        !image->mapping_.allow_writes(entry.offset, entry.bytes, problem)) {
+      return nullptr;
+    }
+  }
+  image->steps_.assign(view.groups().size(), Step::kMove);
+  if (!image->prepare_all(problem)) return nullptr;
+  image->stats_.load_ns = now_ns() - start;
+  return image;
+}
+
 bool Image::check_whole(Problem& problem) {
   const Detach detached;
   for (uint32_t group = 0; group < view_.groups().size(); ++group) {
@@ -75,6 +107,10 @@ bool Image::check_whole(Problem& problem) {
 
 bool Image::is_for_all_interpreters() const {
   return is_data() && view_.entry(Kind::kActions) == nullptr;
+}
+
+bool Image::is_at_home() const {
+  return reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
 }
 
 PyObject* Image::root(const RootEntry& root) const {
@@ -92,7 +128,7 @@ Image::~Image() {
 bool Image::bind(Problem& problem) {
   const Header& header = view_.header();
   const Binding& binding = header.binding;
-  if (!check_binding(binding, problem)) return false;
+  if (!check_binding(binding, is_data(), problem)) return false;
   if (header.hash_policy == static_cast<uint32_t>(HashPolicy::kFixed)) {
     const uint64_t witness = abi::hash_witness();
     if (witness == 0) return problem.refuse_with_python_error("header");
@@ -104,8 +140,7 @@ bool Image::bind(Problem& problem) {
     }
   }
   same_interpreter_ = is_same_interpreter(binding);
-  const bool at_home = reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
-  prelinked_ = same_interpreter_ && at_home;
+  prelinked_ = same_interpreter_ && is_at_home();
   return resolve_externals(!same_interpreter_, problem);
 }
 

@@ -54,6 +54,12 @@ class Image {
 
   // Null with `problem` filled in if the image cannot be used; nothing is left behind then.
   static std::unique_ptr<Image> load(const std::string& path, Check check, Problem& problem);
+
+  // The same for an image of data that is part of a binary; `name` is its path(). Its bytes are
+  // taken to be right. Requires: as Mapping::map_linked() says; that no two threads do it at once
+  // for a section that is used where it lies.
+  static std::unique_ptr<Image> load_linked(const std::string& name,
+                                            std::span<const std::byte> section, Problem& problem);
   ~Image();
 
   // Makes a group usable, and the common group before it. Answers at once when it is. A group that
@@ -115,6 +121,7 @@ class Image {
 
   Image() = default;
   bool bind(Problem& problem);
+  bool is_at_home() const;
   bool check_whole(Problem& problem);
   void note_outside(const void* object);
   bool resolve_externals(bool all, Problem& problem);
@@ -123,7 +130,7 @@ class Image {
   Mapping mapping_;
   View view_;
   bool same_interpreter_ = false;  // the very build that wrote the image, at the same addresses
-  bool prelinked_ = false;
+  bool prelinked_ = false;         // every pointer was right as it was
   uint32_t first_code_version_ = 0;   // 0: none taken
   int64_t interpreter_ = 0;           // the id of the one that loaded it
   PyObject* intern_table_ = nullptr;  // see abi::find_intern_table(); borrowed

@@ -56,6 +56,32 @@ bool open_file(const File& file, FileId& id, Problem& problem) {
   return S_ISREG(status.st_mode) || problem.refuse("file", "is not a regular file");
 }
 
+// mmap() at the preferred address if that is free, else anywhere; MAP_FAILED with errno set.
+void* place(uint64_t preferred_base, uint64_t bytes, int access, int flags, int fd) {
+  void* const wanted = reinterpret_cast<void*>(preferred_base);
+  // Root may map what lies at 0, where it could not be told from nothing.
+  if (wanted != nullptr) {
+    void* base = mmap(wanted, bytes, access, flags | MAP_FIXED_NOREPLACE, fd, 0);
+    if (base == wanted) return base;
+    // A kernel before 4.17 takes the flag for a hint.
+    if (base != MAP_FAILED) munmap(base, bytes);
+  }
+  return mmap(nullptr, bytes, access, flags, fd, 0);
+}
+
+// A second mapping of the file's pages that are mapped at `section`, in place of an unused one
+// that is as large; if that fails, where the system has put it. MAP_FAILED with errno set.
+void* map_again(std::span<const std::byte> section, void* to) {
+  void* const from = const_cast<std::byte*>(section.data());
+  const size_t bytes = section.size();
+  // Of a private mapping that was never written, what is left behind is what was there. In two
+  // steps: a system that refuses the first has not unmapped anything yet.
+  void* again = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  if (again == MAP_FAILED) return again;
+  void* moved = mremap(again, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+  return moved == MAP_FAILED ? again : moved;
+}
+
 }  // namespace
 
 Mapping::Mapping(Mapping&& other) noexcept
@@ -94,24 +120,40 @@ bool Mapping::map(const std::string& path, Mapping& mapping, Problem& problem) {
   }
   const auto& header = *reinterpret_cast<const Header*>(page.data());
   const int access = PROT_READ | PROT_WRITE;
-  // Root may map what lies at 0, where it could not be told from nothing.
-  void* base = MAP_FAILED;
-  if (header.preferred_base != 0) {
-    base = mmap(reinterpret_cast<void*>(header.preferred_base), id.bytes, access,
-                MAP_PRIVATE | MAP_FIXED_NOREPLACE, file.fd(), 0);
-  }
-  if (base != MAP_FAILED && base != reinterpret_cast<void*>(header.preferred_base)) {
-    // A kernel before 4.17 takes the flag for a hint.
-    munmap(base, id.bytes);
-    base = MAP_FAILED;
-  }
-  if (base == MAP_FAILED) base = mmap(nullptr, id.bytes, access, MAP_PRIVATE, file.fd(), 0);
+  void* base = place(header.preferred_base, id.bytes, access, MAP_PRIVATE, file.fd());
   if (base == MAP_FAILED) return refuse_errno(problem, "cannot be mapped");
   mapping.base_ = static_cast<std::byte*>(base);
   mapping.bytes_ = id.bytes;
   mapping.file_ = id;
   mapping.stamp_ = read_stamp(file.fd());
   return true;
+}
+
+bool Mapping::map_linked(std::span<const std::byte> section, Mapping& mapping, Problem& problem) {
+  const auto page = section.first(std::min(section.size(), kPageBytes));
+  if (!check_first_page(page, section.size(), problem, Source::kBinary)) return false;
+  const auto& header = *reinterpret_cast<const Header*>(section.data());
+  mapping.bytes_ = section.size();
+  if (header.preferred_base == reinterpret_cast<uint64_t>(section.data())) {
+    mapping.base_ = const_cast<std::byte*>(section.data());
+    mapping.keep_for_ever();
+    return true;
+  }
+  // Reserved, not yet paid for.
+  void* base = place(header.preferred_base, section.size(), PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+  if (base == MAP_FAILED) return refuse_errno(problem, "cannot be mapped");
+  void* again = map_again(section, base);
+  const bool is_copy = again == MAP_FAILED;
+  mapping.base_ = static_cast<std::byte*>(is_copy ? base : again);
+  if (!mapping.allow_writes(0, section.size(), problem)) return false;
+  if (is_copy) std::memcpy(base, section.data(), section.size());
+  return true;
+}
+
+bool Mapping::allow_writes(uint64_t offset, uint64_t bytes, Problem& problem) {
+  return mprotect(base_ + offset, bytes, PROT_READ | PROT_WRITE) == 0 ||
+         refuse_errno(problem, "cannot be made writable");
 }
 
 bool Mapping::map_for_reading(const std::string& path, Mapping& mapping, Problem& problem) {

@@ -1,4 +1,5 @@
-// A file mapped privately: what is written to it is this process's own.
+// An image mapped privately, from a file or from the binary that it was linked into: what is
+// written to it is this process's own.
 //
 // Whoever writes into the file itself while it is mapped changes it under the program, and whoever
 // truncates it makes the program crash: replace images by renaming, as the writer does.
@@ -30,6 +31,17 @@ class Mapping {
   // As map(), without checking anything, readable only: for looking at files that may be damaged.
   [[nodiscard]] static bool map_for_reading(const std::string& path, Mapping& mapping,
                                             Problem& problem);
+
+  // An image that is part of a binary of this process. Where it was linked for the place at which
+  // it lies, it is used there: nothing is mapped, and it is for the caller to allow_writes(). Else
+  // the same pages of the binary's file, whatever has become of its name, are mapped once more,
+  // where and as map() does; copied, before Linux 5.13. Thread state: any.
+  // Requires: `section` is whole pages, never written, and stays for ever.
+  [[nodiscard]] static bool map_linked(std::span<const std::byte> section, Mapping& mapping,
+                                       Problem& problem);
+
+  // Makes the pages of [offset, offset + bytes) writable.
+  [[nodiscard]] bool allow_writes(uint64_t offset, uint64_t bytes, Problem& problem);
 
   std::byte* base() const { return base_; }
   std::span<const std::byte> bytes() const { return {base_, bytes_}; }

@@ -111,7 +111,8 @@ const char* kind_name(uint32_t kind) {
   return "unknown part";
 }
 
-bool check_first_page(std::span<const std::byte> page, uint64_t file_bytes, Problem& problem) {
+bool check_first_page(std::span<const std::byte> page, uint64_t file_bytes, Problem& problem,
+                      Source source) {
   if (file_bytes == 0) return problem.refuse("file", "is empty");
   Header header;
   const size_t magic_bytes = std::min(page.size(), sizeof header.magic);
@@ -128,7 +129,7 @@ bool check_first_page(std::span<const std::byte> page, uint64_t file_bytes, Prob
                                         ", this Tenure reads format " + number(kFormatVersion) +
                                         "; freeze it again");
   }
-  if (header.header_checksum != first_page_checksum(page)) {
+  if (source == Source::kFile && header.header_checksum != first_page_checksum(page)) {
     return problem.refuse("header", "is damaged: its checksum is wrong; freeze the image again");
   }
   if (header.header_bytes != sizeof(Header) || header.file_bytes % kPageBytes != 0 ||
@@ -144,7 +145,7 @@ bool check_first_page(std::span<const std::byte> page, uint64_t file_bytes, Prob
   return true;
 }
 
-bool check_binding(const Binding& binding, Problem& problem) {
+bool check_binding(const Binding& binding, bool is_data, Problem& problem) {
   const abi::Identity& self = abi::identity();
   const uint32_t made_minor = binding.python_version >> 16;
   const uint32_t own_minor = self.python_version >> 16;
@@ -161,7 +162,7 @@ bool check_binding(const Binding& binding, Problem& problem) {
   if (binding.layout_fingerprint != self.layout_fingerprint) {
     return problem.refuse("header", made_by + ", whose objects are laid out differently" + running);
   }
-  if (binding.optimization != self.optimization) {
+  if (!is_data && binding.optimization != self.optimization) {
     auto option = [](uint32_t level) {
       return level == 0 ? "without -O" : level == 1 ? "with -O" : "with -OO";
     };
@@ -195,23 +196,23 @@ bool View::read_table(Kind kind, const char* name, std::span<const Entry>& table
   return true;
 }
 
-bool View::parse(std::span<const std::byte> file, View& view, Problem& problem) {
-  if (!check_first_page(file.first(std::min(file.size(), kPageBytes)), file.size(), problem)) {
-    return false;
-  }
+bool View::parse(std::span<const std::byte> file, View& view, Problem& problem, Source source) {
+  const auto page = file.first(std::min(file.size(), kPageBytes));
+  if (!check_first_page(page, file.size(), problem, source)) return false;
   view.file_ = file;
   view.header_ = reinterpret_cast<const Header*>(file.data());
-  return view.parse_directory(problem) && view.parse_groups(problem) &&
+  return view.parse_directory(source, problem) && view.parse_groups(problem) &&
          view.parse_externals(problem) && view.parse_names(problem);
 }
 
-bool View::parse_directory(Problem& problem) {
+bool View::parse_directory(Source source, Problem& problem) {
   const Header& header = *header_;
   if (header.directory_count > kMaxDirectoryEntries) {
     return problem.refuse("header", "names more tables than fit into its page");
   }
-  if (header.preferred_base % kPageBytes != 0 || header.preferred_base < kLowestBase ||
-      header.preferred_base > kHighestEnd - header.file_bytes) {
+  if (source == Source::kFile &&
+      (header.preferred_base % kPageBytes != 0 || header.preferred_base < kLowestBase ||
+       header.preferred_base > kHighestEnd - header.file_bytes)) {
     return problem.refuse("header", "asks for an address no image can have");
   }
   const uint64_t version_end = uint64_t{header.first_code_version} + header.code_version_count;
@@ -250,7 +251,8 @@ bool View::parse_directory(Problem& problem) {
         return problem.refuse(where, "overlaps the " + kind_text(two.kind));
       }
     }
-    if (!(one.flags & kBulk) && checksum(file_.subspan(one.offset, one.bytes)) != one.checksum) {
+    if (source == Source::kFile && !(one.flags & kBulk) &&
+        checksum(file_.subspan(one.offset, one.bytes)) != one.checksum) {
       return problem.refuse(where, "is damaged: its checksum is wrong; freeze the image again");
     }
   }

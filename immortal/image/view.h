@@ -24,21 +24,26 @@ namespace tenure::image {
 // "code segment"; "unknown part" for a kind that this reader does not know.
 const char* kind_name(uint32_t kind);
 
+// Where the bytes come from. What was linked into a binary is as good as the code beside it, and
+// the linker may have put addresses into it: its checksums and its place are not looked at.
+enum class Source : uint8_t { kFile, kBinary };
+
 // Checks the first page alone: magic, format version, checksum, and that the file is `file_bytes`
 // long. `page` holds the file's first min(kPageBytes, file_bytes) bytes.
 [[nodiscard]] bool check_first_page(std::span<const std::byte> page, uint64_t file_bytes,
-                                    Problem& problem);
+                                    Problem& problem, Source source = Source::kFile);
 
 // Checks that the running interpreter can use an image with that binding at all, relocated or not.
-// Requires: attached.
-[[nodiscard]] bool check_binding(const Binding& binding, Problem& problem);
+// Data is the same for all -O levels. Requires: attached.
+[[nodiscard]] bool check_binding(const Binding& binding, bool is_data, Problem& problem);
 
 class View {
  public:
   View() = default;
 
   // Requires: `file` stays where it is for as long as this is used.
-  [[nodiscard]] static bool parse(std::span<const std::byte> file, View& view, Problem& problem);
+  [[nodiscard]] static bool parse(std::span<const std::byte> file, View& view, Problem& problem,
+                                  Source source = Source::kFile);
 
   const Header& header() const { return *header_; }
   std::span<const DirectoryEntry> directory() const { return directory_; }
@@ -81,7 +86,7 @@ class View {
   [[nodiscard]] bool check_group(uint32_t group, Parts parts, Problem& problem) const;
 
  private:
-  bool parse_directory(Problem& problem);
+  bool parse_directory(Source source, Problem& problem);
   bool parse_groups(Problem& problem);
   bool parse_names(Problem& problem);
   bool parse_externals(Problem& problem);

@@ -109,7 +109,7 @@ PyObject* inspect(PyObject* module, PyObject* path_object) {
   if (!root_list) return nullptr;
   const image::Header& header = view.header();
   const image::Binding& binding = header.binding;
-  const bool usable = image::check_binding(binding, problem);
+  const bool usable = image::check_binding(binding, view.modules().empty(), problem);
   return Py_BuildValue(
       "{s:I,s:K,s:s,s:O,s:O,s:I,s:s,s:K,s:s,s:I,s:I,s:n,s:n,s:O,s:s,s:O,s:O,s:O}",  //
       "format", header.format_version,                                              //

@@ -405,7 +405,7 @@ TEST(Binding, IsRefusedForOtherInterpreters) {
     Binding binding = good;
     change(binding);
     Problem problem;
-    return check_binding(binding, problem) ? "" : testing::describe(problem);
+    return check_binding(binding, false, problem) ? "" : testing::describe(problem);
   };
   EXPECT_EQ(refusal([](Binding&) {}), "");
   EXPECT_EQ(refusal([](Binding& binding) { binding.python_version ^= 0x100; }), "")
@@ -424,6 +424,30 @@ TEST(Binding, IsRefusedForOtherInterpreters) {
             std::string::npos);
   EXPECT_NE(refusal([](Binding& binding) { ++binding.layout_fingerprint; }).find("laid out"),
             std::string::npos);
+}
+
+TEST(Binding, OfDataIsTheSameForAllOptimizationLevels) {
+  Editor editor(sample());
+  Binding binding = editor.binding();
+  ++binding.optimization;
+  Problem problem;
+  EXPECT_FALSE(check_binding(binding, false, problem));
+  EXPECT_TRUE(check_binding(binding, true, problem)) << testing::describe(problem);
+}
+
+// A linker changes addresses, and no checksum knows.
+TEST(View, OfABinaryIsTakenAtItsWord) {
+  Editor editor(sample());
+  editor.header().preferred_base = 0x400000;
+  editor.table<ExternalEntry>(Kind::kExternals)[0].address += 8;
+  View view;
+  Problem problem;
+  EXPECT_FALSE(View::parse(editor.file(), view, problem));
+  EXPECT_TRUE(View::parse(editor.file(), view, problem, Source::kBinary))
+      << testing::describe(problem);
+  editor.table<ExternalEntry>(Kind::kExternals)[0].program = 1u << 30;
+  EXPECT_FALSE(View::parse(editor.file(), view, problem, Source::kBinary))
+      << "what it says must make sense all the same";
 }
 
 TEST(CheckGroup, FindsDamageWhereItIs) {

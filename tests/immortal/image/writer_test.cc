@@ -70,7 +70,7 @@ TEST(WriteImage, IsReadBack) {
   EXPECT_EQ(header.binding.witness, self.witness);
   EXPECT_EQ(header.binding.build_id_bytes, self.build_id_bytes);
   Problem problem;
-  EXPECT_TRUE(check_binding(header.binding, problem));
+  EXPECT_TRUE(check_binding(header.binding, false, problem));
   const ModuleEntry* module = view.find_module("first");
   ASSERT_NE(module, nullptr);
   EXPECT_EQ(module->source_bytes, sample_sources()[0].text.size());

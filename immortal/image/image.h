@@ -129,8 +129,8 @@ class Image {
   std::string path_;
   Mapping mapping_;
   View view_;
-  bool same_interpreter_ = false;  // the very build that wrote the image, at the same addresses
-  bool prelinked_ = false;         // every pointer was right as it was
+  bool same_interpreter_ = false;     // the very build that wrote the image, at the same addresses
+  bool prelinked_ = false;            // every pointer was right as it was
   uint32_t first_code_version_ = 0;   // 0: none taken
   int64_t interpreter_ = 0;           // the id of the one that loaded it
   PyObject* intern_table_ = nullptr;  // see abi::find_intern_table(); borrowed

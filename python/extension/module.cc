@@ -79,6 +79,11 @@ PyMethodDef methods[] = {
     {"inspect", inspect, METH_O,
      "inspect($module, path, /)\n--\n\n"
      "Describe an image file as a dict, without loading it. Raises ImageError."},
+    {"assembler_source", with_keywords(assembler_source), METH_VARARGS | METH_KEYWORDS,
+     "assembler_source($module, path, section, symbol, fixed=False)\n--\n\n"
+     "The assembler's source of an object file that holds an image of data, as bytes.\n\n"
+     "section: its name. symbol: what the names of its begin and end start with. fixed: for\n"
+     "position-dependent executables, with a relocation for each pointer. Raises ImageError."},
     {"checksum", checksum, METH_O,
      "checksum($module, data, /)\n--\n\nThe checksum that images use (XXH3, 64 bits), as an int."},
     {"json_default", json_default, METH_O,

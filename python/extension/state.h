@@ -32,6 +32,7 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* write_image(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* write_data(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* inspect(PyObject* module, PyObject* path);
+PyObject* assembler_source(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* json_default(PyObject* module, PyObject* object);
 PyObject* watch_writes(PyObject* module, PyObject* args);
 PyObject* deferred_stats(PyObject* module, PyObject*);

@@ -1,4 +1,4 @@
-"""The commands of ``python3 -m tenure``: freeze, freeze-data, inspect, verify, run, stubs.
+"""The commands of ``python3 -m tenure``: freeze, freeze-data, inspect, verify, run, stubs, embed.
 
 Exit codes: 0 done, 1 could not be done (one sentence says why and what to do), 2 wrong usage,
 130 interrupted.
@@ -120,6 +120,20 @@ def _parser() -> argparse.ArgumentParser:
         help="the folder to write to, which is made; - prints to standard output, as does no -o",
     )
     stubs.set_defaults(command=_stubs)
+
+    embed = commands.add_parser(
+        "embed",
+        help="make an image of data a part of a binary",
+        usage="%(prog)s FILE --name NAME [-o DIR]",
+        description="Writes what a compiler makes a part of an extension module or a program:"
+        " NAME.h with a function for each root, NAME.cc, and NAME.s for the assembler, which looks"
+        " for FILE where it is said to be; NAME.fixed.s in its place for position-dependent"
+        " executables. In Bazel, static_graph() does it all.",
+    )
+    embed.add_argument("file", metavar="FILE", help="the image")
+    embed.add_argument("--name", required=True, help="of the graph, and of its namespace in C++")
+    embed.add_argument("-o", "--output", metavar="DIR", default=".", help="where to (default: .)")
+    embed.set_defaults(command=_embed)
     return parser
 
 
@@ -290,6 +304,17 @@ def _stubs(arguments: argparse.Namespace) -> int:
             else:
                 print(write_stub(Path(arguments.output), name, text))
     except StubError as error:
+        raise UserError(str(error)) from None
+    return 0
+
+
+def _embed(arguments: argparse.Namespace) -> int:
+    from ._embed import EmbedError, embed
+
+    try:
+        for path in embed(arguments.file, arguments.name, arguments.output):
+            print(path)
+    except EmbedError as error:
         raise UserError(str(error)) from None
     return 0
 

@@ -181,6 +181,16 @@ def inspect(path: str | bytes | PathLike[Any], /) -> dict[str, Any]:
     Raises ImageError.
     """
 
+def assembler_source(
+    path: str | bytes | PathLike[Any], section: str, symbol: str, fixed: bool = False
+) -> bytes:
+    """The assembler's source of an object file that holds an image of data, in a section of that
+    name, between symbol + "_begin" and symbol + "_end". fixed: for position-dependent executables,
+    with a relocation for each pointer.
+
+    Raises ImageError if the image is damaged, or cannot be linked like that.
+    """
+
 def checksum(data: bytes, /) -> int:
     """The checksum that images record for a source file: 64 bits of XXH3, not cryptographic."""
 

@@ -78,22 +78,34 @@ std::unique_ptr<Image> Image::load_linked(const std::string& name,
     problem.refuse("header", "holds modules, and only data can be linked in; load it as a file");
     return nullptr;
   }
-  if (!image->bind(problem)) return nullptr;
-  if (std::ranges::equal(image->addresses_, view.externals(), {}, {}, &ExternalEntry::address)) {
-    // The linker has put them in.
-    image->addresses_.clear();
-    image->prelinked_ = image->is_at_home();
-  }
-  for (const DirectoryEntry& entry : view.directory()) {
-    if (entry.kind >= kFirstSegmentKind &&
-        !image->mapping_.allow_writes(entry.offset, entry.bytes, problem)) {
-      return nullptr;
-    }
+  if (!image->bind(problem) ||
+      (image->mapping_.base() == section.data() && !image->use_in_place(problem))) {
+    return nullptr;
   }
   image->steps_.assign(view.groups().size(), Step::kMove);
   if (!image->prepare_all(problem)) return nullptr;
   image->stats_.load_ns = now_ns() - start;
   return image;
+}
+
+// What only an image needs that is used in the binary that it was linked into.
+bool Image::use_in_place(Problem& problem) {
+  if (!is_for_all_interpreters()) {
+    return problem.refuse("header",
+                          "is for one place, and has objects that each interpreter makes anew");
+  }
+  if (std::ranges::equal(addresses_, view_.externals(), {}, {}, &ExternalEntry::address)) {
+    // The linker has put them in.
+    addresses_.clear();
+    prelinked_ = true;
+  }
+  for (const DirectoryEntry& entry : view_.directory()) {
+    if (entry.kind >= kFirstSegmentKind &&
+        !mapping_.allow_writes(entry.offset, entry.bytes, problem)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool Image::check_whole(Problem& problem) {
@@ -107,10 +119,6 @@ bool Image::check_whole(Problem& problem) {
 
 bool Image::is_for_all_interpreters() const {
   return is_data() && view_.entry(Kind::kActions) == nullptr;
-}
-
-bool Image::is_at_home() const {
-  return reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
 }
 
 PyObject* Image::root(const RootEntry& root) const {
@@ -140,7 +148,8 @@ bool Image::bind(Problem& problem) {
     }
   }
   same_interpreter_ = is_same_interpreter(binding);
-  prelinked_ = same_interpreter_ && is_at_home();
+  const bool at_home = reinterpret_cast<uint64_t>(mapping_.base()) == view_.header().preferred_base;
+  prelinked_ = same_interpreter_ && at_home;
   return resolve_externals(!same_interpreter_, problem);
 }
 

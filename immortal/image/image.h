@@ -121,7 +121,7 @@ class Image {
 
   Image() = default;
   bool bind(Problem& problem);
-  bool is_at_home() const;
+  bool use_in_place(Problem& problem);
   bool check_whole(Problem& problem);
   void note_outside(const void* object);
   bool resolve_externals(bool all, Problem& problem);

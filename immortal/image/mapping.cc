@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,9 +76,12 @@ void* map_again(std::span<const std::byte> section, void* to) {
   void* const from = const_cast<std::byte*>(section.data());
   const size_t bytes = section.size();
   // Of a private mapping that was never written, what is left behind is what was there. In two
-  // steps: a system that refuses the first has not unmapped anything yet.
-  void* again = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
-  if (again == MAP_FAILED) return again;
+  // steps: a system that refuses the first has not unmapped anything yet. Not by mremap(), of which
+  // not every C library passes the last argument on without MREMAP_FIXED, and here it is a wish.
+  const long answer =
+      syscall(SYS_mremap, from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
+  if (answer == -1) return MAP_FAILED;
+  void* again = reinterpret_cast<void*>(answer);
   void* moved = mremap(again, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
   return moved == MAP_FAILED ? again : moved;
 }

@@ -8,6 +8,7 @@
 #include "tenure/core/strong.h"
 #include "tenure/immortal/graph/frozen_dict.h"
 #include "tenure/immortal/image/image.h"
+#include "tenure/immortal/image/sealing.h"
 
 namespace tenure {
 
@@ -19,6 +20,11 @@ struct LinkedGraph::Loaded {
 namespace {
 
 constexpr char kCapsule[] = "tenure.LinkedGraph";
+
+bool seal_if_asked_to(image::Image& image, image::Problem& problem) {
+  const auto policy = static_cast<image::HashPolicy>(image.view().header().hash_policy);
+  return policy != image::HashPolicy::kSealed || image::seal(image, problem);
+}
 
 bool names_own_objects(const image::View& view) {
   return std::ranges::any_of(view.externals(), [](const image::ExternalEntry& external) {
@@ -102,7 +108,7 @@ LinkedGraph::Loaded* LinkedGraph::load() {
     if (graph->has_frozen_dicts && !graph::ready_frozen_dict()) return nullptr;
     graph->image = image::Image::load_linked(name_, section(), problem);
   }
-  if (graph->image != nullptr) return graph.release();
+  if (graph->image != nullptr && seal_if_asked_to(*graph->image, problem)) return graph.release();
   raise_import_error(name_, problem);
   return nullptr;
 }

@@ -9,6 +9,10 @@ PythonPackageInfo = provider(
 )
 
 _VERSION = {"_version": attr.label(default = "//tools/python:version")}
+_SANITIZER = {"_sanitizer": attr.label(default = "//tools/bazel:sanitizer")}
+
+# Attributes of a rule that runs the selected interpreter: see python_command().
+RUNS_PYTHON = _VERSION | _SANITIZER
 
 def _version(ctx):
     return ctx.attr._version[BuildSettingInfo].value
@@ -70,12 +74,16 @@ _MALLOC_LINE = """\
 export PYTHONMALLOC=malloc
 """
 
-def _unittest_impl(ctx):
+def python_command(ctx):
+    """The selected interpreter's path, and lines of shell that make it fit to load our extensions."""
     sanitizer = ctx.attr._sanitizer[BuildSettingInfo].value
     preload = _PRELOAD_LINES.format(runtime = _PRELOAD[sanitizer]) if sanitizer in _PRELOAD else ""
     if preload and _version(ctx) not in FREE_THREADED_VERSIONS:
         preload += _MALLOC_LINE
-    interpreter = interpreter_path(_version(ctx))
+    return interpreter_path(_version(ctx)), preload
+
+def _unittest_impl(ctx):
+    interpreter, preload = python_command(ctx)
     folders = [package[PythonPackageInfo].folder for package in ctx.attr.packages]
     script = ctx.actions.declare_file(ctx.label.name + ".sh")
     ctx.actions.write(
@@ -107,7 +115,6 @@ python_unit_test = rule(
         "packages": attr.label_list(providers = [PythonPackageInfo]),
         "srcs": attr.label_list(allow_files = [".py"]),
         "_runner": attr.label(default = "//tools/python:run_tests.py", allow_single_file = True),
-        "_sanitizer": attr.label(default = "//tools/bazel:sanitizer"),
-    } | _VERSION,
+    } | RUNS_PYTHON,
     test = True,
 )

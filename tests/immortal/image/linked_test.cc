@@ -6,9 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <functional>
-#include <sstream>
 #include <string>
 #include <utility>
 
@@ -18,6 +16,7 @@
 #include "tenure/immortal/image/image.h"
 #include "tenure/tests/support/editor.h"
 #include "tenure/tests/support/images.h"
+#include "tenure/tests/support/memory.h"
 #include "tenure/tests/support/python.h"
 
 namespace tenure::image {
@@ -64,23 +63,6 @@ class Section {
   size_t bytes_ = 0;
 };
 
-// How many bytes of a mapping are this process's own: written, or never a file's.
-uint64_t own_bytes(const void* base) {
-  std::ifstream maps("/proc/self/smaps");
-  const auto wanted = reinterpret_cast<uint64_t>(base);
-  bool is_it = false;
-  for (std::string line; std::getline(maps, line);) {
-    uint64_t begin = 0;
-    uint64_t end = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
-      is_it = wanted >= begin && wanted < end;
-    } else if (is_it && line.starts_with("Anonymous:")) {
-      return std::stoull(line.substr(line.find(':') + 1)) * 1024;
-    }
-  }
-  return ~uint64_t{0};
-}
-
 // Debug interpreters want every str marked at load.
 bool marks_strings() { return abi::identity().debug; }
 
@@ -122,7 +104,8 @@ TEST(LinkedImage, IsMappedOnceMoreWhereItWasMadeFor) {
   EXPECT_NE(image->mapping().base(), section.bytes().data());
   EXPECT_TRUE(image->is_prelinked());
   EXPECT_EQ(image->stats().slots_relocated, 0u);
-  EXPECT_EQ(own_bytes(image->mapping().base()) != 0, marks_strings()) << "nothing is copied";
+  EXPECT_EQ(testing::area_of(image->mapping().base()).own_bytes != 0, marks_strings())
+      << "nothing is copied";
   EXPECT_TRUE(equal(root(*image), thawed().get()));
   hash_all(*image);
   EXPECT_EQ(std::memcmp(section.bytes().data(), bytes.data(), bytes.size()), 0)
@@ -173,7 +156,7 @@ TEST(LinkedImage, IsUsedWhereItLiesIfItWasLinkedForThatPlace) {
   const auto image = load(section);
   EXPECT_EQ(image->mapping().base(), section.bytes().data());
   EXPECT_TRUE(image->is_prelinked());
-  EXPECT_EQ(own_bytes(section.bytes().data() + kPageBytes) != 0, marks_strings());
+  EXPECT_EQ(testing::area_of(section.bytes().data() + kPageBytes).own_bytes != 0, marks_strings());
   EXPECT_TRUE(equal(root(*image), thawed().get()));
   hash_all(*image);
 }

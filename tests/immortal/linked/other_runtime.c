@@ -1,0 +1,2 @@
+/* The interpreter's state as no libpython has it. */
+char _PyRuntime[64];

@@ -38,6 +38,11 @@ def system_repositories():
         build_file = "//tools/third_party:nanobind.BUILD",
         path = "/usr/share/nanobind",
     )
+    native.new_local_repository(
+        name = "iso_codes",
+        build_file = "//tools/third_party:iso_codes.BUILD",
+        path = "/usr/share/iso-codes",
+    )
     for version in PYTHON_VERSIONS:
         _python_headers(
             name = "system_python" + version,

@@ -4,7 +4,12 @@ load("//tools/bazel/private:python.bzl", "PythonPackageInfo", "RUNS_PYTHON", "py
 
 _COMMAND = """
 set -euo pipefail
-{preload}exec {interpreter} -B -m tenure "$@"
+{preload}# What it says is of interest if it fails.
+said=$({interpreter} -B -m tenure "$@" 2>&1) || {{
+  status=$?
+  printf '%s\n' "$said" >&2
+  exit $status
+}}
 """
 
 def _run(ctx, arguments, inputs, outputs, mnemonic, message):

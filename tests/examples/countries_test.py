@@ -25,11 +25,12 @@ PRELUDE = """
 import json
 import os
 import sys
+from pathlib import Path
 
 def area():
     '''The module's own mapping of the table: (address, KiB that are not the file's), or nothing.'''
     found = None
-    for line in open("/proc/self/smaps"):
+    for line in Path("/proc/self/smaps").read_text().splitlines():
         begin, dash, rest = line.partition("-")
         # Images are mapped below libraries.
         if dash and begin.isalnum() and ".so" in rest and "countries" in rest:
@@ -77,13 +78,13 @@ class CountriesTest(unittest.TestCase):
         self.check(
             f"""
             import countries
-            expected = json.load(open("{TABLES}/iso_3166-1.json"))["3166-1"]
+            expected = json.loads(Path("{TABLES}/iso_3166-1.json").read_text())["3166-1"]
             assert len(expected) > 200
             for country in expected:
                 assert countries.by_alpha2(country["alpha_2"]) == country
                 assert countries.by_alpha3(country["alpha_3"]) is (
                     countries.by_alpha2(country["alpha_2"]))
-            expected = json.load(open("{TABLES}/iso_639-3.json"))["639-3"]
+            expected = json.loads(Path("{TABLES}/iso_639-3.json").read_text())["639-3"]
             assert len(expected) > 7000
             for language in expected:
                 assert countries.language(language["alpha_3"]) == language
@@ -199,7 +200,7 @@ class CountriesTest(unittest.TestCase):
             import countries
             germany = countries.by_alpha2("DE")
             assert germany["name"] == "Germany" and isinstance(germany, __import__("collections").abc.Mapping)
-            open({!r}, "a").write(f"{{id(germany)}}\\n")
+            with open({!r}, "a") as file: file.write(f"{{id(germany)}}\\n")
             """
         )
         for first in True, False:

@@ -1,8 +1,8 @@
 // What goes into a data image: roots, and all the objects that they lead to.
 //
-// Made for graphs of tens of millions of objects: 24 bytes for each and 4 for each reference, and no
-// recursion. Objects are told apart by value where nobody can tell otherwise: equal strings, bytes
-// and numbers become one, and so do equal tuples, and equal dicts that become FrozenDicts.
+// Made for graphs of tens of millions of objects: 24 bytes for each and 4 for each reference, and
+// no recursion. Objects are told apart by value where nobody can tell otherwise: equal strings,
+// bytes and numbers become one, and so do equal tuples, and equal dicts that become FrozenDicts.
 //
 // Lists become tuples, dicts FrozenDicts and sets frozensets unless they are kept: then they are
 // made anew at load, by actions, like everything else whose bytes depend on the process.

@@ -1,5 +1,5 @@
-// An open hash table of small numbers that stand for something elsewhere: eight bytes a slot, half of
-// them the hash, so that what a number stands for is looked at only when it is found.
+// An open hash table of small numbers that stand for something elsewhere: eight bytes a slot, half
+// of them the hash, so that what a number stands for is looked at only when it is found.
 //
 // Not for: anything that a std::unordered_map is small enough for. Nothing is ever removed.
 #ifndef TENURE_IMMORTAL_IMAGE_HASH_INDEX_H_

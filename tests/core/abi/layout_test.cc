@@ -66,10 +66,10 @@ std::vector<Expected> expected_fields(ShapeId id) {
       return var_head;
 #endif
     case ShapeId::kFrozenDict:
-      return with(var_head,
-                  {SAY(FrozenDictObject, hash, kHash), SAY(FrozenDictObject, index_bits, kPlain),
-                   SAY(FrozenDictObject, flags, kPlain),
-                   SAY(FrozenDictObject, fallback, kVolatile)});
+      return with(
+          var_head,
+          {SAY(FrozenDictObject, hash, kHash), SAY(FrozenDictObject, index_bits, kPlain),
+           SAY(FrozenDictObject, flags, kPlain), SAY(FrozenDictObject, fallback, kVolatile)});
     default:
       break;
   }

@@ -12,19 +12,7 @@ from pathlib import Path
 import tenure
 from tenure import _tenure
 
-from support import PACKAGE_FOLDER, ImageFile, ImportTest
-
-INTERPRETERS = """
-import _interpreters as interpreters
-def run(code, config):
-    id = interpreters.create(config)
-    try:
-        error = interpreters.exec(id, code)
-        if error is not None:
-            print(error.formatted if hasattr(error, "formatted") else error)
-    finally:
-        interpreters.destroy(id)
-"""
+from support import INTERPRETERS, PACKAGE_FOLDER, ImageFile, ImportTest
 
 # Everything that somebody does with data, and that writes to it.
 USE = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import unittest
 
-from support import PACKAGE_FOLDER, ImportTest, write
+from support import INTERPRETERS, PACKAGE_FOLDER, ImportTest, write
 
 FILES = {
     "app/__init__.py": "from .core import work, TEXT\n",
@@ -41,18 +41,6 @@ for n in range(300):
 assert image.verify()["objects"] > 100
 sys.intern(app.TEXT)
 assert sys.intern("app" + "_name") in app.core.NAMES
-"""
-
-INTERPRETERS = """
-import _interpreters as interpreters
-def run(code, config):
-    id = interpreters.create(config)
-    try:
-        error = interpreters.exec(id, code)
-        if error is not None:
-            print(error.formatted if hasattr(error, "formatted") else error)
-    finally:
-        interpreters.destroy(id)
 """
 
 

@@ -31,6 +31,19 @@ LOAD_FOR_USE = (
     " image.stats()['groups_prepared'] or os._exit(99)); "
 )
 
+# For programs that run others in interpreters of their own.
+INTERPRETERS = """
+import _interpreters as interpreters
+def run(code, config):
+    id = interpreters.create(config)
+    try:
+        error = interpreters.exec(id, code)
+        if error is not None:
+            print(error.formatted if hasattr(error, "formatted") else error)
+    finally:
+        interpreters.destroy(id)
+"""
+
 
 def environment(**changes: str | None) -> dict[str, str]:
     """Ours, without what would change a child's output; None removes a variable."""

@@ -14,7 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path.cwd() / "examples" / "bindings"))
 
-GUIDES = ("bindings.md", "literals.md", "moving-from-gilpool.md", "moving-from-pybind11.md")
+GUIDES = (
+    "bindings.md",
+    "linked.md",
+    "literals.md",
+    "moving-from-gilpool.md",
+    "moving-from-pybind11.md",
+)
 _CPP = re.compile(r"^```cpp\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PYTHON = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

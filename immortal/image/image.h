@@ -56,8 +56,8 @@ class Image {
   static std::unique_ptr<Image> load(const std::string& path, Check check, Problem& problem);
 
   // The same for an image of data that is part of a binary; `name` is its path(). Its bytes are
-  // taken to be right. Requires: as Mapping::map_linked() says; that no two threads do it at once
-  // for a section that is used where it lies.
+  // taken to be right. Two interpreters may do it at once, also for a section that is used where it
+  // lies: what they write there is the same. Requires: as Mapping::map_linked() says.
   static std::unique_ptr<Image> load_linked(const std::string& name,
                                             std::span<const std::byte> section, Problem& problem);
   ~Image();

@@ -18,6 +18,7 @@
 #ifndef TENURE_IMMORTAL_LINKED_ASSEMBLER_H_
 #define TENURE_IMMORTAL_LINKED_ASSEMBLER_H_
 
+#include <cstdint>
 #include <string>
 
 #include "tenure/immortal/image/problem.h"

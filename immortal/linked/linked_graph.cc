@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "tenure/core/strong.h"
 #include "tenure/immortal/graph/frozen_dict.h"

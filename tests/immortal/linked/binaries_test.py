@@ -59,9 +59,11 @@ class BinariesTest(unittest.TestCase):
 
     def test_another_libpython_is_refused(self):
         other = str((FOLDER / "other_runtime.so").absolute())
+        # A sanitizer's runtime stays in front.
+        preload = " ".join(filter(None, (os.environ.get("LD_PRELOAD"), other)))
         result = subprocess.run(
             [str(FOLDER / "fixed_test")],
-            env={**os.environ, "LD_PRELOAD": other},
+            env={**os.environ, "LD_PRELOAD": preload},
             capture_output=True,
             text=True,
         )

@@ -66,7 +66,7 @@ class Check {
   }
 
   void consider(PyObject* owned) {
-    if (abi::is_immortal(owned)) return;
+    if (abi::is_immortal(owned) || walk_.knows(owned)) return;
     size_t* left = boundary(owned);
     if (left == nullptr) {
       walk_.add(owned, at_);

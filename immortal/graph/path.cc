@@ -91,6 +91,26 @@ std::optional<std::string> name_in_instance(PyObject* object, PyObject* value) {
   return name_in_dict(dict.get(), value, true);
 }
 
+std::optional<std::string> name_in_exception(PyObject* exception, PyObject* value) {
+  const Strong traceback = PyException_GetTraceback(exception);
+  if (traceback.get() == value) return std::string(".__traceback__");
+  const Strong context = PyException_GetContext(exception);
+  if (context.get() == value) return std::string(".__context__");
+  const Strong cause = PyException_GetCause(exception);
+  if (cause.get() == value) return std::string(".__cause__");
+  const Strong arguments = PyException_GetArgs(exception);
+  if (arguments.get() == value) return std::string(".args");
+  return std::nullopt;
+}
+
+std::optional<std::string> name_in_function(PyObject* function, PyObject* value) {
+  if (value == PyFunction_GetCode(function)) return std::string(".__code__");
+  if (value == PyFunction_GetGlobals(function)) return std::string(".__globals__");
+  if (value == PyFunction_GetDefaults(function)) return std::string(".__defaults__");
+  if (value == PyFunction_GetKwDefaults(function)) return std::string(".__kwdefaults__");
+  return std::nullopt;
+}
+
 std::string step_text(PyObject* parent, PyObject* child) {
   std::optional<std::string> text;
   if (PyTuple_Check(parent)) {
@@ -113,14 +133,10 @@ std::string step_text(PyObject* parent, PyObject* child) {
   } else if (PyType_Check(parent)) {
     const Strong dict = PyType_GetDict(reinterpret_cast<PyTypeObject*>(parent));
     if (dict) text = child == dict.get() ? ".__dict__" : name_in_dict(dict.get(), child, true);
-  } else if (PyFunction_Check(parent) && child == PyFunction_GetCode(parent)) {
-    text = ".__code__";
-  } else if (PyFunction_Check(parent) && child == PyFunction_GetGlobals(parent)) {
-    text = ".__globals__";
-  } else if (PyFunction_Check(parent) && child == PyFunction_GetDefaults(parent)) {
-    text = ".__defaults__";
-  } else if (PyFunction_Check(parent) && child == PyFunction_GetKwDefaults(parent)) {
-    text = ".__kwdefaults__";
+  } else if (PyFunction_Check(parent)) {
+    text = name_in_function(parent, child);
+  } else if (PyExceptionInstance_Check(parent)) {
+    text = name_in_exception(parent, child);
   }
   if (!text && child == reinterpret_cast<PyObject*>(Py_TYPE(parent))) text = ".__class__";
   if (!text) text = name_of_member(parent, child);

@@ -83,7 +83,7 @@ class Living {
   AddressSet held_;
 };
 
-// The hash of a tuple needs those of the tuples in it, which were found after it as a rule.
+// The hash of a tuple needs those of the tuples in it, which as a rule were found after it.
 size_t fill_hashes(const std::vector<PyObject*>& objects) {
   size_t filled = 0;
   for (size_t i = objects.size(); i-- > 0;) filled += abi::fill_hash(objects[i]) ? 1 : 0;

@@ -42,6 +42,7 @@ class Walk {
   // False if the object was added or left out before.
   bool add(PyObject* object, size_t found_by);
   bool leave_out(PyObject* object) { return seen_.insert(object); }
+  [[nodiscard]] bool knows(PyObject* object) const { return seen_.contains(object); }
 
   [[nodiscard]] const std::vector<PyObject*>& objects() const { return objects_; }
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,28 @@ def environment(**changes: str) -> dict[str, str]:
         if name not in changes:
             result.pop(name, None)
     return result
+
+
+class ProgramTest(unittest.TestCase):
+    """Tests that run whole programs, to their end."""
+
+    # What every program begins with.
+    PRELUDE = ""
+
+    def check(self, code: str, *options: str, **changes: str) -> str:
+        """Runs a program that must end well and say nothing on stderr. Returns what it printed.
+
+        options: of the interpreter. changes: to its environment.
+        """
+        result = subprocess.run(
+            [sys.executable, *options, "-c", self.PRELUDE + textwrap.dedent(code)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=environment(**changes),
+        )
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
+        return result.stdout
 
 
 class FolderTest(unittest.TestCase):

@@ -91,5 +91,55 @@ TEST(MakeImmortal, TakesUntrackedObjects) {
   EXPECT_TRUE(is_immortal(object));
 }
 
+TEST(MakeLiveImmortal, KeepsWhatIsCountedAlready) {
+  for (const char* expression : {"frozenset({1000, 2000})", "(1000, [])", "10 ** 20", "2.5",
+                                 "b'some bytes'", "[1000]", "{1000}"}) {
+    const Strong object = evaluate(expression);
+    for (int i = 0; i < 100; ++i) Py_INCREF(object.get());
+    ASSERT_TRUE(make_live_immortal(object.get())) << expression;
+    EXPECT_TRUE(is_immortal(object.get())) << expression;
+    const uint64_t before = count_of(object.get());
+    for (int i = 0; i < 100; ++i) Py_DECREF(object.get());
+    for (int i = 0; i < 100; ++i) Py_INCREF(object.get());
+    EXPECT_EQ(count_of(object.get()), before) << expression;
+    const Strong same = evaluate(expression);
+    EXPECT_TRUE(testing::equal(object.get(), same.get())) << expression;
+    ASSERT_TRUE(make_live_immortal(object.get()));
+    EXPECT_EQ(count_of(object.get()), before) << "again";
+  }
+}
+
+TEST(MakeLiveImmortal, TakesStrsWhateverTheyAre) {
+  PyObject* interned = PyUnicode_FromString("interned by a test of the immortal");
+  PyUnicode_InternInPlace(&interned);
+  ASSERT_TRUE(make_live_immortal(interned));
+  EXPECT_TRUE(is_immortal(interned));
+  PyObject* equal = PyUnicode_FromString("interned by a test of the immortal");
+  PyUnicode_InternInPlace(&equal);
+  EXPECT_EQ(equal, interned);
+
+  for (const char* text : {"not interned by a test", "nicht intern\xc3\xa9 von einem Test"}) {
+    PyObject* str = PyUnicode_FromString(text);
+    ASSERT_TRUE(make_live_immortal(str));
+#ifdef Py_DEBUG
+    EXPECT_FALSE(is_immortal(str)) << "debug builds assert that";
+#else
+    EXPECT_TRUE(is_immortal(str)) << text;
+#endif
+    // Its own reference goes to the interpreter's table.
+    PyObject* same = str;
+    PyUnicode_InternInPlace(&same);
+    EXPECT_EQ(same, str) << text;
+  }
+}
+
+TEST(MakeLiveImmortal, KeepsTheReferenceTotalOfDebugBuilds) {
+  const Py_ssize_t before = testing::reference_total();
+  PyObject* object = PyList_New(0);
+  for (int i = 0; i < 10; ++i) Py_INCREF(object);
+  ASSERT_TRUE(make_live_immortal(object));
+  EXPECT_EQ(testing::reference_total(), before);
+}
+
 }  // namespace
 }  // namespace tenure::abi

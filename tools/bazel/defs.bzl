@@ -32,6 +32,16 @@ _COPTS = [
     "-Werror",
 ]
 
+# Who may build on what is below immortal/: not handles or pool, its siblings.
+IMMORTAL_USERS = [
+    "//:__pkg__",
+    "//bench:__subpackages__",
+    "//examples:__subpackages__",
+    "//immortal:__subpackages__",
+    "//python:__subpackages__",
+    "//tests:__subpackages__",
+]
+
 # What a C compiler would warn of not knowing.
 _CXXOPTS = [
     "-Wnon-virtual-dtor",

@@ -9,10 +9,8 @@
 #include <internal/pycore_dict.h>
 #include <internal/pycore_object.h>
 
+#include "tenure/core/abi/fill.h"
 #include "tenure/core/abi/shape.h"
-
-// ob_shash is deprecated for those who read it; its place in the object is still what it was.
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 namespace tenure::abi {
 namespace {
@@ -124,29 +122,11 @@ size_t text_bytes(PyObject* str) {
   return bytes;
 }
 
-// The hash that an object has already, or kUnknownHash.
-Py_hash_t known_hash(PyObject* object) {
-  if (PyUnicode_CheckExact(object)) return reinterpret_cast<PyASCIIObject*>(object)->hash;
-  if (PyBytes_CheckExact(object)) return reinterpret_cast<PyBytesObject*>(object)->ob_shash;
-  if (PyFrozenSet_CheckExact(object)) return reinterpret_cast<PySetObject*>(object)->hash;
-  if (!PyTuple_CheckExact(object)) return static_cast<Py_hash_t>(kUnknownHash);
-  Py_hash_t hash = static_cast<Py_hash_t>(kUnknownHash);
-  for (const Field& field : shape(ShapeId::kTuple)->fields) {
-    if (field.role != FieldRole::kHash) continue;
-    std::memcpy(&hash, reinterpret_cast<char*>(object) + field.offset, sizeof hash);
-  }
-  return hash;
-}
-
-bool is_hashed(PyObject* object) {
-  return known_hash(object) != static_cast<Py_hash_t>(kUnknownHash);
-}
-
-bool keeps_hash(const Shape& shape) {
-  for (const Field& field : shape.fields) {
-    if (field.role == FieldRole::kHash) return true;
-  }
-  return false;
+// True if the object is of a type that keeps its hash, and it has not been computed.
+bool lacks_hash(PyObject* object) {
+  if (PyFrozenSet_CheckExact(object)) return reinterpret_cast<PySetObject*>(object)->hash == -1;
+  const Shape* shape = shape_of(object);
+  return shape != nullptr && has_unknown_hash(*shape, object);
 }
 
 bool is_plain(PyObject* object) {
@@ -160,10 +140,12 @@ bool is_hashed_at_once(PyObject* object) {
   if (PyUnicode_CheckExact(object) || PyBytes_CheckExact(object)) return true;
   // The hashes of its items are in its table.
   if (PyFrozenSet_CheckExact(object)) return true;
-  if (!PyTuple_CheckExact(object) || !keeps_hash(*shape(ShapeId::kTuple))) return false;
+  if (!PyTuple_CheckExact(object)) return false;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); ++i) {
     PyObject* item = PyTuple_GET_ITEM(object, i);
-    if (item == nullptr || (!is_plain(item) && !is_hashed(item))) return false;
+    if (item == nullptr) return false;
+    const bool is_container = PyTuple_CheckExact(item) || PyFrozenSet_CheckExact(item);
+    if (!is_plain(item) && (!is_container || lacks_hash(item))) return false;
   }
   return true;
 }
@@ -226,7 +208,7 @@ bool is_unfinished(PyObject* object) {
 }
 
 bool fill_hash(PyObject* object) {
-  if (is_hashed(object) || !is_hashed_at_once(object)) return false;
+  if (!lacks_hash(object) || !is_hashed_at_once(object)) return false;
   if (PyObject_Hash(object) == -1) {
     PyErr_Clear();
     return false;

@@ -46,7 +46,8 @@ TEST(VisitOwned, FindsWhatTheCollectorFinds) {
 TEST(VisitOwned, FindsWhatTheCollectorDoesNot) {
   for (const char* expression :
        {"(lambda x: ({x: 1}, x))('a key of a dict of strings')",
-        "(lambda x: (range(x), x))(10 ** 20)", "(lambda c: (c, c.co_consts))((lambda: 1.5).__code__)",
+        "(lambda x: (range(x), x))(10 ** 20)",
+        "(lambda c: (c, c.co_consts))((lambda: 1.5).__code__)",
         "(lambda c: (c, c.co_name))((lambda: 1.5).__code__)",
         "(lambda c: (c, c.co_code))((lambda: 1.5).__code__)",
         "(lambda d: (d, d.__name__))(type('T', (), {'__slots__': ('a',)}).a)",
@@ -113,8 +114,8 @@ TEST(IsUnfinished, IsTrueOfTuplesWithEmptySlots) {
 }
 
 TEST(FillHash, IsTheHashThatPythonHas) {
-  for (const char* expression :
-       {"' '.join(['fresh', 'str'])", "b' '.join([b'fresh', b'bytes'])", "frozenset([1000, 2000])"}) {
+  for (const char* expression : {"' '.join(['fresh', 'str'])", "b' '.join([b'fresh', b'bytes'])",
+                                 "frozenset([1000, 2000])"}) {
     const Strong object = evaluate(expression);
     EXPECT_TRUE(fill_hash(object.get())) << expression;
     EXPECT_FALSE(fill_hash(object.get())) << "only once";

@@ -29,8 +29,7 @@ TEST(Immortalize, RefusesACapsuleThatDoesSomethingWhenItGoes) {
   static bool destroyed = false;
   {
     const Strong graph = PyList_New(0);
-    const Strong capsule =
-        PyCapsule_New(&destroyed, nullptr, [](PyObject*) { destroyed = true; });
+    const Strong capsule = PyCapsule_New(&destroyed, nullptr, [](PyObject*) { destroyed = true; });
     ASSERT_EQ(PyList_Append(graph.get(), capsule.get()), 0);
     Immortalized done;
     Refusal refusal;

@@ -110,6 +110,7 @@ const char* find_fault(const Shape& shape, PyObject* object, size_t limit) {
   for (size_t i = 0; i < shape.prefix_bytes; ++i) {
     if (prefix[i] != 0) return "is known to the collector";
   }
+  if (layout::has_collector_bits(object)) return "is known to the collector";
   switch (shape.id) {
     case ShapeId::kStrAscii:
     case ShapeId::kStrCompact:

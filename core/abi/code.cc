@@ -7,6 +7,8 @@
 
 namespace tenure::abi {
 
+bool can_copy_code() { return layout::kCopiesCode; }
+
 bool runs_once(PyObject* code) {
   return (reinterpret_cast<PyCodeObject*>(code)->co_flags & CO_OPTIMIZED) == 0;
 }

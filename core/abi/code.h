@@ -11,6 +11,10 @@
 
 namespace tenure::abi {
 
+// Whether an image can hold code at all: not where the interpreter has no GIL, see
+// docs/decisions/0023. Thread state: any.
+bool can_copy_code();
+
 // True for the code of modules and class bodies, which runs once; false for functions.
 bool runs_once(PyObject* code);
 

@@ -32,7 +32,8 @@ struct Identity {
   uint64_t witness;
 };
 
-// Requires: attached the first time.
+// Requires: attached the first time. Where attached threads run in parallel, ask once before others
+// do: whoever waits for the first answer keeps the collector from stopping the world.
 const Identity& identity();
 
 // "3.14.8".

@@ -1,6 +1,7 @@
 #include "tenure/core/abi/immortal.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "tenure/core/abi/layout.h"
@@ -11,15 +12,11 @@ extern "C" void _PyUnicode_InternImmortal(PyInterpreterState* interpreter, PyObj
 namespace tenure::abi {
 namespace {
 
-void set_count(PyObject* object, uint64_t count) {
-  std::memcpy(object, &count, offsetof(PyObject, ob_type));
-}
-
 // Takes the references to an object out of the total of debug builds: dropping them will not.
 void forget_references(PyObject* object) {
 #ifdef Py_REF_DEBUG
   for (Py_ssize_t left = Py_REFCNT(object); left > 0; --left) {
-    set_count(object, 2);
+    layout::set_count(object, 2);
     Py_DECREF(object);
   }
 #else
@@ -47,7 +44,7 @@ bool is_immortal(PyObject* object) { return _Py_IsImmortal(object) != 0; }
 
 void make_immortal(PyObject* object) {
   if (PyObject_IS_GC(object) && PyObject_GC_IsTracked(object)) PyObject_GC_UnTrack(object);
-  set_count(object, layout::kImmortalCount);
+  set_immortal_count(object);
 }
 
 bool make_live_immortal(PyObject* object) {
@@ -67,8 +64,16 @@ bool make_live_immortal(PyObject* object) {
     forget_references(object);
   }
   // The interpreter's loop drops references that it counted without asking whether they still do.
-  set_count(object, layout::kImmortalCount + std::min(references, layout::kImmortalMargin));
+  set_immortal_count(object);
+  layout::add_to_count(object, std::min(references, layout::kImmortalMargin));
   return true;
+}
+
+void set_immortal_count(PyObject* object) {
+  for (const Field& field : layout::kHead) {
+    if (field.role != FieldRole::kCount) continue;
+    std::memcpy(reinterpret_cast<std::byte*>(object) + field.offset, &field.reset, field.bytes);
+  }
 }
 
 }  // namespace tenure::abi

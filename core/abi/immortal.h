@@ -16,6 +16,9 @@ bool is_immortal(PyObject* object);
 // Requires: nobody relies on the object being collected; it is not a str (see strings.h).
 void make_immortal(PyObject* object);
 
+// Only what says that it is immortal. Requires: no other thread changes its count.
+void set_immortal_count(PyObject* object);
+
 // The same for an object of the interpreter's own heap that is in use, a str as well: references to
 // it, which are borrowed here, may be dropped later as if they still counted. Debug builds no
 // longer count those that there are. A str that is interned is interned as an immortal one from

@@ -5,11 +5,14 @@
 #include <array>
 
 #include "tenure/core/abi/field.h"
+#include "tenure/core/abi/layout_gil.h"
 
 namespace tenure::abi::layout {
 
 // All 32 low bits set: the one value that INCREF leaves alone.
 inline constexpr uint64_t kImmortalCount = static_cast<uint64_t>(_Py_IMMORTAL_REFCNT);
+
+inline constexpr auto kHead = counted_head(kImmortalCount);
 
 // All of it is needed: with any other count INCREF writes.
 inline constexpr uint64_t kImmortalMargin = 0;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "tenure/core/abi/field.h"
+#include "tenure/core/abi/layout_gil.h"
 
 namespace tenure::abi::layout {
 
@@ -13,6 +14,8 @@ namespace tenure::abi::layout {
 // a second flag by which the interpreter knows what lies in its own binary.
 inline constexpr uint64_t kImmortalCount = static_cast<uint64_t>(_Py_IMMORTAL_INITIAL_REFCNT) |
                                            static_cast<uint64_t>(_Py_IMMORTAL_FLAGS) << 48;
+
+inline constexpr auto kHead = counted_head(kImmortalCount);
 
 // A quarter of what is left up to the counts that debug builds take for those of freed objects.
 inline constexpr uint64_t kImmortalMargin = uint64_t{1} << 28;

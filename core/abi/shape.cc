@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 
 #include "tenure/core/abi/frozen_dict.h"
@@ -48,13 +49,8 @@ constexpr auto padded(const std::array<Field, N>& fields, size_t fixed_bytes) {
   return all;
 }
 
-constexpr std::array kHead = {
-    // The count shares its first eight bytes with flags on some versions; all of them are the
-    // count as far as copies are concerned.
-    Field{0, offsetof(PyObject, ob_type), FieldRole::kCount, layout::kImmortalCount, 0,
-          "ob_refcnt"},
-    TENURE_FIELD(PyObject, ob_type, FieldRole::kType, 0),
-};
+constexpr auto kHead =
+    join(layout::kHead, std::array{TENURE_FIELD(PyObject, ob_type, FieldRole::kType, 0)});
 
 constexpr auto kVarHead =
     join(kHead, std::array{TENURE_FIELD(PyVarObject, ob_size, FieldRole::kPlain, 0)});
@@ -239,9 +235,6 @@ size_t code_bytes(const void* object, size_t limit) {
                kCodeUnitBytes, limit);
 }
 
-// _gc_next and _gc_prev; zero in both means that the collector does not know the object.
-constexpr uint16_t kCollectorHead = 2 * sizeof(uintptr_t);
-
 std::array<Shape, kShapeIdEnd>& table() {
   static std::array<Shape, kShapeIdEnd> shapes = {{
       {ShapeId::kNone, "", nullptr, 0, 0, Tail::kNone, {}, nullptr},
@@ -257,12 +250,12 @@ std::array<Shape, kShapeIdEnd>& table() {
        float_bytes},
       {ShapeId::kComplex, "complex", &PyComplex_Type, 0, sizeof(PyComplexObject), Tail::kNone,
        kComplexFields, complex_bytes},
-      {ShapeId::kTuple, "tuple", &PyTuple_Type, kCollectorHead, offsetof(PyTupleObject, ob_item),
-       Tail::kReferences, kTupleFields, tuple_bytes},
+      {ShapeId::kTuple, "tuple", &PyTuple_Type, layout::kCollectorHeadBytes,
+       offsetof(PyTupleObject, ob_item), Tail::kReferences, kTupleFields, tuple_bytes},
       {ShapeId::kCode, "code", &PyCode_Type, 0, offsetof(PyCodeObject, co_code_adaptive),
        Tail::kPlain, kCodeFields, code_bytes},
-      {ShapeId::kFrozenDict, "FrozenDict", nullptr, kCollectorHead, sizeof(FrozenDictObject),
-       Tail::kEntries, kFrozenDictFields, frozen_dict_bytes_of},
+      {ShapeId::kFrozenDict, "FrozenDict", nullptr, layout::kCollectorHeadBytes,
+       sizeof(FrozenDictObject), Tail::kEntries, kFrozenDictFields, frozen_dict_bytes_of},
   }};
   return shapes;
 }
@@ -272,8 +265,16 @@ std::array<Shape, kShapeIdEnd>& table() {
 const Shape* shape(ShapeId id) {
   const auto index = static_cast<size_t>(id);
   if (index == 0 || index >= kShapeIdEnd) return nullptr;
+  if (id == ShapeId::kCode && !layout::kCopiesCode) return nullptr;
   Shape* found = &table()[index];
-  if (id == ShapeId::kFrozenDict && found->type == nullptr) found->type = frozen_dict_type();
+  if (id == ShapeId::kFrozenDict) {
+    // Written once; acquire and release let whoever got the shape read the type as it is.
+    const std::atomic_ref<PyTypeObject*> type(found->type);
+    PyTypeObject* unknown = nullptr;
+    if (type.load(std::memory_order_acquire) == nullptr) {
+      type.compare_exchange_strong(unknown, frozen_dict_type(), std::memory_order_acq_rel);
+    }
+  }
   return found;
 }
 
@@ -285,8 +286,8 @@ const Shape* shape_of(PyObject* object) {
     return shape(str->state.ascii ? ShapeId::kStrAscii : ShapeId::kStrCompact);
   }
   if (type == frozen_dict_type()) return shape(ShapeId::kFrozenDict);
-  for (size_t i = static_cast<size_t>(ShapeId::kBytes); i < kShapeIdEnd; ++i) {
-    if (table()[i].type == type) return &table()[i];
+  for (const Shape& one : table()) {
+    if (one.id != ShapeId::kFrozenDict && one.type == type) return shape(one.id);
   }
   return nullptr;
 }

@@ -1,7 +1,6 @@
 #include "tenure/core/abi/strings.h"
 
-#include <cstring>
-
+#include "tenure/core/abi/immortal.h"
 #include "tenure/core/abi/layout.h"
 
 // Declared only in an internal header that C++ cannot include; exported since 3.13.
@@ -9,10 +8,6 @@ extern "C" void _PyUnicode_InternImmortal(PyInterpreterState* interpreter, PyObj
 
 namespace tenure::abi {
 namespace {
-
-void set_count(PyObject* object, uint64_t count) {
-  std::memcpy(object, &count, offsetof(PyObject, ob_type));
-}
 
 // Looks through the collector's objects for the dict that has a str of ours which nobody else can
 // have.
@@ -81,7 +76,7 @@ PyObject* intern_unused(PyObject* str, PyObject* table) {
   state.statically_allocated = 0;
   // Two references: one is stolen below, the other keeps an unneeded str from being freed. Made by
   // Py_INCREF, so that the reference total of debug builds comes out even.
-  set_count(str, 0);
+  layout::set_count(str, 0);
   Py_INCREF(str);
   Py_INCREF(str);
   PyObject* canonical = str;
@@ -91,11 +86,11 @@ PyObject* intern_unused(PyObject* str, PyObject* table) {
   if (canonical == str && interned) {
     state.interned = SSTATE_INTERNED_IMMORTAL_STATIC;
   } else {
-    set_count(str, 2);
+    layout::set_count(str, 2);
     Py_DECREF(str);
   }
   state.statically_allocated = 1;
-  set_count(str, layout::kImmortalCount);
+  set_immortal_count(str);
   if (!interned) {
     PyErr_NoMemory();
     return nullptr;

@@ -5,7 +5,8 @@ load("//tools/bazel/private:compile_fail.bzl", "compile_fail_test")
 load("//tools/bazel/private:python.bzl", "python_extension", "python_package", "python_unit_test")
 load("//tools/python:versions.bzl", "FREE_THREADED_VERSIONS")
 
-def _when_free_threaded(yes, no):
+def when_free_threaded(yes, no):
+    """`yes` for free-threaded interpreters, else `no`."""
     return select({
         "//tools/python:is_" + version: yes
         for version in FREE_THREADED_VERSIONS
@@ -13,11 +14,11 @@ def _when_free_threaded(yes, no):
 
 # For target_compatible_with: not for free-threaded interpreters. What depends on such a target is then not for them
 # either, and `bazel test //...` leaves it out.
-NEEDS_GIL = _when_free_threaded(["@platforms//:incompatible"], [])
+NEEDS_GIL = when_free_threaded(["@platforms//:incompatible"], [])
 
 # The interpreter's own headers, which core/abi includes, are not quite C++ when they are free-threaded. Our own code
 # is let off nothing: -Werror turns what is permitted into errors again.
-_OWN_HEADERS_COPTS = _when_free_threaded(["-fpermissive"], [])
+_OWN_HEADERS_COPTS = when_free_threaded(["-fpermissive"], [])
 
 _COPTS = [
     "-Wall",
@@ -120,7 +121,7 @@ _ASAN_AND_UBSAN = {
 _TSAN = "halt_on_error=1:second_deadlock_stack=1"
 
 # What orders threads inside a free-threaded interpreter is hidden from TSan, which does not see its atomics.
-_SANITIZER_ENV = _when_free_threaded(
+_SANITIZER_ENV = when_free_threaded(
     _ASAN_AND_UBSAN | {"TSAN_OPTIONS": _TSAN + ":ignore_noninstrumented_modules=1"},
     _ASAN_AND_UBSAN | {"TSAN_OPTIONS": _TSAN},
 )

@@ -21,8 +21,9 @@ const Shape& shape_of_frozen(PyObject* object) { return *shape_of(object); }
 
 TEST(IsWrittenInUse, IsTrueOfCodeAlone) {
   for (size_t id = 1; id < kShapeIdEnd; ++id) {
-    const Shape& one = *shape(static_cast<ShapeId>(id));
-    EXPECT_EQ(is_written_in_use(one), one.id == ShapeId::kCode) << one.name;
+    const Shape* one = shape(static_cast<ShapeId>(id));
+    if (one == nullptr) continue;  // code, where there is no GIL
+    EXPECT_EQ(is_written_in_use(*one), one->id == ShapeId::kCode) << one->name;
   }
 }
 

@@ -51,7 +51,9 @@ TEST(Identity, NamesTheRunningInterpreter) {
   EXPECT_EQ(identity().python_version, PyLong_AsUnsignedLong(hexversion.get()));
   const Strong debug = testing::evaluate("hasattr(sys, 'gettotalrefcount')");
   EXPECT_EQ(identity().debug, debug.get() == Py_True);
-  EXPECT_FALSE(identity().free_threaded);
+  const Strong free_threaded =
+      testing::evaluate("__import__('sysconfig').get_config_var('Py_GIL_DISABLED') == 1");
+  EXPECT_EQ(identity().free_threaded, free_threaded.get() == Py_True);
   EXPECT_EQ(identity().layout_fingerprint, layout_fingerprint());
 }
 

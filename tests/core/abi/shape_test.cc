@@ -71,11 +71,13 @@ const Sample kSamples[] = {
     {"(1,)", ShapeId::kTuple},
     {"(1, 'two', 3.0, (4,), None)", ShapeId::kTuple},
     {"tuple(range(500))", ShapeId::kTuple},
+#ifndef Py_GIL_DISABLED
     {"compile('', 'f.py', 'exec')", ShapeId::kCode},
     {"compile('def f(a, b=1, *c, d, **e): return [x for x in a if x is b]', 'f.py', 'exec')",
      ShapeId::kCode},
     {"compile('def f(a, b, *c, d, **e): return [x for x in a]', 'f.py', 'exec').co_consts[0]",
      ShapeId::kCode},
+#endif
 };
 
 Py_ssize_t size_of(PyObject* object) {
@@ -170,8 +172,10 @@ TEST(Bytes, AreNoneForImpossibleSizes) {
   const Sample sized[] = {{"'ab'", ShapeId::kStrAscii},
                           {"'\\xe9t'", ShapeId::kStrCompact},
                           {"b'ab'", ShapeId::kBytes},
-                          {"(1, 2)", ShapeId::kTuple},
-                          {"compile('', '', 'exec')", ShapeId::kCode}};
+#ifndef Py_GIL_DISABLED
+                          {"compile('', '', 'exec')", ShapeId::kCode},
+#endif
+                          {"(1, 2)", ShapeId::kTuple}};
   for (const Sample& sample : sized) {
     const Strong object = evaluate(sample.expression);
     const Shape& form = *shape(sample.shape);
@@ -191,12 +195,14 @@ TEST(Bytes, AreNoneForImpossibleSizes) {
   }
 }
 
+#ifndef Py_GIL_DISABLED
 TEST(Bytes, AreNoneForCodeWithoutInstructions) {
   const Strong code = evaluate("compile('', '', 'exec')");
   PyObject* copy = testing::freeze(code.get());
   reinterpret_cast<PyVarObject*>(copy)->ob_size = 0;
   EXPECT_EQ(shape(ShapeId::kCode)->bytes(copy, kNoLimit), 0u);
 }
+#endif
 
 // All forms that the state of a str can claim, against what the interpreter's headers say of them.
 TEST(Bytes, OfStringsAreThereForPossibleFormsOnly) {
@@ -238,6 +244,7 @@ TEST(References, AreThoseThatTheCollectorSees) {
   }
 }
 
+#ifndef Py_GIL_DISABLED
 TEST(References, OfCodeAreWhatItsAttributesSay) {
   const Strong code = testing::compile("def f(a):\n  return a + 1000\n");
   std::vector<PyObject*> found;
@@ -254,6 +261,7 @@ TEST(References, OfCodeAreWhatItsAttributesSay) {
     EXPECT_EQ(testing::attribute(code.get(), others[i]).get(), found[i + 5]) << others[i];
   }
 }
+#endif
 
 // Uses an object in all the ways that leave something in it.
 void use(PyObject* object) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -18,19 +19,18 @@ namespace {
 using testing::evaluate;
 using testing::freeze_value;
 
-// The state of a str as plain numbers, and its count.
+// The state of a str as plain numbers, and all that stands in front of its type.
 struct State {
   unsigned interned;
   unsigned is_static;
-  uint64_t count;
+  std::string count;
   bool operator==(const State&) const = default;
 };
 
 State state_of(PyObject* str) {
   const auto& state = reinterpret_cast<PyASCIIObject*>(str)->state;
-  State answer{state.interned, state.statically_allocated, 0};
-  std::memcpy(&answer.count, str, sizeof answer.count);
-  return answer;
+  return {state.interned, state.statically_allocated,
+          std::string(reinterpret_cast<const char*>(str), offsetof(PyObject, ob_type))};
 }
 
 // A str that equals `str` and is another object.
@@ -47,10 +47,17 @@ PyObject* interned_twin(PyObject* str) {
   return other;
 }
 
+// An expression for the str of a literal that is made anew: constants of code are interned where
+// there is no GIL.
+std::string made_anew(const std::string& literal) { return "(" + literal + ").swapcase()"; }
+
 // Strings of every form, each of new content: `mark` tells those of one test from another's.
 std::vector<std::string> contents(const std::string& mark) {
-  return {"'" + mark + "'", "'" + mark + " \\xe9'", "'" + mark + " \\u20ac'",
-          "'" + mark + " \\U0001f40d'", "'" + mark + " ' + 'x' * 5000"};
+  std::vector<std::string> expressions = {"'" + mark + "'", "'" + mark + " \\xe9'",
+                                          "'" + mark + " \\u20ac'", "'" + mark + " \\U0001f40d'",
+                                          "'" + mark + " ' + 'x' * 5000"};
+  for (std::string& expression : expressions) expression = made_anew(expression);
+  return expressions;
 }
 
 enum class Way { kFunction, kTable };
@@ -112,7 +119,7 @@ TEST_P(InternUnused, AnswersTheFirstOfTwoImages) {
 
 TEST_P(InternUnused, KeepsTheReferenceTotalOfDebugBuilds) {
   PyObject* const where = table();
-  const std::string content = "'" + mark("total") + "'";
+  const std::string content = made_anew("'" + mark("total") + "'");
   PyObject* fresh = freeze_value(content.c_str());
   PyObject* duplicate = freeze_value(content.c_str());
   const Py_ssize_t before = testing::reference_total();
@@ -126,7 +133,7 @@ TEST_P(InternUnused, WorksForManyAndCollectsInBetween) {
   PyObject* const where = table();
   std::vector<PyObject*> strings;
   for (int i = 0; i < 2000; ++i) {
-    const std::string content = "'" + mark("many") + std::to_string(i) + "'";
+    const std::string content = made_anew("'" + mark("many") + std::to_string(i) + "'");
     strings.push_back(freeze_value(content.c_str()));
     ASSERT_EQ(intern_unused(strings.back(), where), strings.back());
   }
@@ -134,6 +141,8 @@ TEST_P(InternUnused, WorksForManyAndCollectsInBetween) {
   for (PyObject* str : strings) ASSERT_EQ(interned_twin(str), str);
 }
 
+// In 3.13.5 a dict goes on when it could not grow.
+#ifndef Py_GIL_DISABLED
 // The table has to grow at some of these, and cannot.
 TEST_P(InternUnused, FailsWithMemoryErrorAndLeavesTheStringAsItWas) {
   PyObject* const where = table();
@@ -155,6 +164,7 @@ TEST_P(InternUnused, FailsWithMemoryErrorAndLeavesTheStringAsItWas) {
   }
   EXPECT_TRUE(failed);
 }
+#endif
 
 TEST_P(InternUnused, SurvivesTheInterpreter) {
   EXPECT_EXIT(

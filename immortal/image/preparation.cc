@@ -340,6 +340,12 @@ bool Image::Preparation::act(Problem& problem) {
 bool Image::Preparation::fill(const ActionEntry& entry, PyObject* object, Problem& problem) {
   const auto action = static_cast<Action>(entry.action);
   PyObject* argument = image_.object(entry.argument);
+  // It was one before; the slots that were filled in since then are the file's choice.
+  if (!is_tuple(argument, entry.argument)) {
+    return problem.refuse(
+        view_.group_name(group_),
+        "has an action that writes to an argument, at offset " + std::to_string(entry.argument));
+  }
   // The items of a list and the values of a dict are not looked at.
   const Py_ssize_t step = action == Action::kDict ? 2 : 1;
   if (action != Action::kList && !holds_objects(argument, step, problem)) return false;

@@ -58,8 +58,8 @@ PyObject* sorted_elements(PyObject* set) {
   return std::move(tuple).release();
 }
 
-// Its keys and values in turns.
-PyObject* flat_items(PyObject* dict) {
+// Its keys and values in turns. Requires: no other thread changes it.
+PyObject* locked_items(PyObject* dict) {
   const Py_ssize_t size = PyDict_GET_SIZE(dict);
   Strong tuple = PyTuple_New(2 * size);
   if (!tuple) return nullptr;
@@ -71,6 +71,14 @@ PyObject* flat_items(PyObject* dict) {
     PyTuple_SET_ITEM(tuple.get(), 2 * i + 1, Py_NewRef(value));
   }
   return std::move(tuple).release();
+}
+
+PyObject* flat_items(PyObject* dict) {
+  PyObject* items;
+  Py_BEGIN_CRITICAL_SECTION(dict);
+  items = locked_items(dict);
+  Py_END_CRITICAL_SECTION();
+  return items;
 }
 
 // start, stop and step.
@@ -118,6 +126,8 @@ PyObject* action_argument(Action action, PyObject* object) {
       return date_argument(action, object);
   }
 }
+
+bool expect_action(Action action) { return !is_date_action(action) || import_datetime(); }
 
 PyObject* run_action(Action action, PyObject* argument) {
   switch (action) {

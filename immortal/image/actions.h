@@ -23,6 +23,11 @@ bool is_filled_later(Action action);
 // Requires: attached; `object` is one that the action makes. New reference.
 PyObject* action_argument(Action action, PyObject* object);
 
+// Imports what an action needs. After it, run_action() and fill_later() run no Python code in this
+// thread but what hashes and compares the argument's items. False with a Python error set.
+// Requires: attached.
+[[nodiscard]] bool expect_action(Action action);
+
 // Rebuilds. Null with a Python error set; null without one if the action is unknown or the argument
 // does not fit it. Requires: attached; argument is a tuple. New reference.
 PyObject* run_action(Action action, PyObject* argument);

@@ -141,11 +141,11 @@ bool DataGraph::tell_progress(Problem& problem) {
   return problem.refuse_with_python_error("image");
 }
 
-// The next object that a container refers to, borrowed; null after the last one.
+// The next object that a container refers to, borrowed; null after the last one. What a container
+// that can change gives is kept until it is visited: then a node has it.
 PyObject* DataGraph::next(Frame& frame) {
   PyObject* container = frame.container;
   if (frame.pending != nullptr) {
-    // Its dict has it still, or nobody; once it is visited a node has it.
     current_ = Strong(std::exchange(frame.pending, nullptr));
     return current_.get();
   }
@@ -155,7 +155,10 @@ PyObject* DataGraph::next(Frame& frame) {
   }
   if (PyList_CheckExact(container)) {
     if (frame.next >= PyList_GET_SIZE(container)) return nullptr;
-    return PyList_GET_ITEM(container, frame.next++);
+    current_ = Strong(PyList_GetItemRef(container, frame.next++));
+    // Another thread has shortened it.
+    if (!current_) PyErr_Clear();
+    return current_.get();
   }
   if (abi::is_frozen_dict(container)) {
     const abi::FrozenDictObject* dict = abi::as_frozen_dict(container);
@@ -165,9 +168,14 @@ PyObject* DataGraph::next(Frame& frame) {
     return index % 2 == 0 ? entry.key : entry.value;
   }
   PyObject* key = nullptr;
+  Py_BEGIN_CRITICAL_SECTION(container);
   PyObject* value = nullptr;
-  if (!PyDict_Next(container, &frame.next, &key, &value)) return nullptr;
-  frame.pending = Py_NewRef(value);
+  if (PyDict_Next(container, &frame.next, &key, &value)) {
+    frame.pending = Py_NewRef(value);
+    Py_INCREF(key);
+  }
+  Py_END_CRITICAL_SECTION();
+  current_ = Strong(key);
   return key;
 }
 

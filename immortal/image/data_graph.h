@@ -10,7 +10,8 @@
 // Not for: code, whose objects may not be shared between modules; see Graph.
 //
 // Thread safety: every member needs an attached thread. What is frozen may change while progress is
-// told of; each object is looked at once, so what comes out is some state of each.
+// told of, and in other threads where there is no GIL; each object is looked at once, so what comes
+// out is some state of each, and of a container that changes meanwhile, items of several.
 #ifndef TENURE_IMMORTAL_IMAGE_DATA_GRAPH_H_
 #define TENURE_IMMORTAL_IMAGE_DATA_GRAPH_H_
 
@@ -151,7 +152,7 @@ class DataGraph {
   std::vector<Rebuilt> rebuilt_;
   std::vector<Root> roots_;
   std::vector<Strong> kept_;  // what actions are given
-  Strong current_;            // the value of a dict that is being visited
+  Strong current_;            // what is being visited, until a node has it
   std::vector<Frame> frames_;
   std::vector<Ref> refs_;  // of the frames, those of the topmost last
   HashIndex by_address_;   // all nodes that have an object

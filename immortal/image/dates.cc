@@ -5,20 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <mutex>
+
+#include "tenure/core/abi/thread.h"
 
 namespace tenure::image {
 namespace {
 
-// The module's types are the same objects in every interpreter, but each has to import it once.
-bool import_datetime() {
-  static thread_local int64_t imported_by = -1;
-  const int64_t interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
-  if (imported_by == interpreter && PyDateTimeAPI != nullptr) return true;
-  PyDateTime_IMPORT;
-  if (PyDateTimeAPI == nullptr) return false;
-  imported_by = interpreter;
-  return true;
-}
+// Guards the writing of PyDateTimeAPI, which happens once; a thread reads it after it held this.
+abi::AttachedLock api_lock;
 
 // The ints at the front of a tuple. False if they are not there.
 bool read_ints(PyObject* tuple, int* first, size_t count) {
@@ -68,6 +63,23 @@ PyObject* make_zone(PyObject* argument) {
 
 }  // namespace
 
+bool is_date_action(Action action) {
+  return action >= Action::kDate && action <= Action::kTimeZone;
+}
+
+// The module's types are the same objects in every interpreter, but each has to import it once.
+bool import_datetime() {
+  static thread_local int64_t imported_by = -1;
+  const int64_t interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
+  if (imported_by == interpreter) return true;
+  void* api = PyCapsule_Import(PyDateTime_CAPSULE_NAME, 0);
+  if (api == nullptr) return false;
+  const std::lock_guard lock(api_lock);
+  if (PyDateTimeAPI == nullptr) PyDateTimeAPI = static_cast<PyDateTime_CAPI*>(api);
+  imported_by = interpreter;
+  return true;
+}
+
 std::optional<Action> date_action_for(PyObject* object) {
   if (!import_datetime()) return std::nullopt;
   if (PyDate_CheckExact(object)) return Action::kDate;
@@ -105,7 +117,7 @@ PyObject* date_argument(Action action, PyObject* object) {
 }
 
 PyObject* make_date(Action action, PyObject* argument) {
-  if (action < Action::kDate || action > Action::kTimeZone || !import_datetime()) return nullptr;
+  if (!is_date_action(action) || !import_datetime()) return nullptr;
   std::array<int, 3> part;
   switch (action) {
     case Action::kTime:

@@ -11,6 +11,11 @@
 
 namespace tenure::image {
 
+bool is_date_action(Action action);
+
+// Imports the module; at once if this thread has done it before. False with a Python error set.
+[[nodiscard]] bool import_datetime();
+
 // Which action makes an object of exactly that type of datetime; nothing, with a Python error if
 // the module cannot be imported.
 std::optional<Action> date_action_for(PyObject* object);

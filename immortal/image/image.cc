@@ -8,6 +8,7 @@
 #include "tenure/core/abi/identity.h"
 #include "tenure/core/abi/strings.h"
 #include "tenure/core/attach.h"
+#include "tenure/immortal/image/actions.h"
 #include "tenure/immortal/image/code_versions.h"
 #include "tenure/immortal/image/externals.h"
 #include "tenure/immortal/image/preparation.h"
@@ -35,6 +36,12 @@ bool is_same_interpreter(const Binding& binding) {
 }  // namespace
 
 std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem& problem) {
+  std::unique_ptr<Image> image = open(path, check, problem);
+  if (image == nullptr || !image->make_ready(problem)) return nullptr;
+  return image;
+}
+
+std::unique_ptr<Image> Image::open(const std::string& path, Check check, Problem& problem) {
   const uint64_t start = now_ns();
   std::unique_ptr<Image> image(new Image);
   image->path_ = path;
@@ -59,9 +66,27 @@ std::unique_ptr<Image> Image::load(const std::string& path, Check check, Problem
     image->first_code_version_ = *first;
   }
   image->steps_.assign(view.groups().size(), check_now || was_checked ? Step::kMove : Step::kCheck);
-  if (is_data && !image->prepare_all(problem)) return nullptr;
+  if (is_data && !image->import_for_actions(problem)) return nullptr;
   image->stats_.load_ns = now_ns() - start;
   return image;
+}
+
+bool Image::make_ready(Problem& problem) {
+  const uint64_t start = now_ns();
+  if (is_data() && !prepare_all(problem)) return false;
+  stats_.load_ns += now_ns() - start;
+  return true;
+}
+
+bool Image::import_for_actions(Problem& problem) {
+  for (uint32_t group = 0; group < view_.groups().size(); ++group) {
+    for (const ActionEntry& entry : view_.table_part<ActionEntry>(group, Kind::kActions)) {
+      if (!expect_action(static_cast<Action>(entry.action))) {
+        return problem.refuse_with_python_error(view_.group_name(group));
+      }
+    }
+  }
+  return true;
 }
 
 std::unique_ptr<Image> Image::load_linked(const std::string& name,

@@ -13,8 +13,9 @@
 //
 // Not for: looking into a file that may be damaged (View), or into one of another version.
 //
-// Thread safety: every member needs a thread attached to the interpreter that loaded the image,
-// which guards all of it; no user code runs while a group is half prepared.
+// Thread safety: every member needs a thread attached to the interpreter that loaded the image. Its
+// GIL guards all of it; no user code runs while a group is half prepared. Where there is no GIL,
+// there are no images of modules, and an image of data does not change once it is ready.
 #ifndef TENURE_IMMORTAL_IMAGE_IMAGE_H_
 #define TENURE_IMMORTAL_IMAGE_IMAGE_H_
 
@@ -55,11 +56,19 @@ class Image {
   // Null with `problem` filled in if the image cannot be used; nothing is left behind then.
   static std::unique_ptr<Image> load(const std::string& path, Check check, Problem& problem);
 
+  // The two halves of load(), for who has to know whether somebody else is as far as that. open()
+  // imports what the image names elsewhere, which may run any code, and reads all of the file if it
+  // has to. make_ready() does the rest: it prepares data. No Python code runs in it, and nothing
+  // is left behind if it is not called.
+  static std::unique_ptr<Image> open(const std::string& path, Check check, Problem& problem);
+  [[nodiscard]] bool make_ready(Problem& problem);
+
   // The same for an image of data that is part of a binary; `name` is its path(). Its bytes are
   // taken to be right. Two interpreters may do it at once, also for a section that is used where it
   // lies: what they write there is the same. Requires: as Mapping::map_linked() says.
   static std::unique_ptr<Image> load_linked(const std::string& name,
                                             std::span<const std::byte> section, Problem& problem);
+
   ~Image();
 
   // Makes a group usable, and the common group before it. Answers at once when it is. A group that
@@ -123,6 +132,7 @@ class Image {
   bool bind(Problem& problem);
   bool use_in_place(Problem& problem);
   bool check_whole(Problem& problem);
+  bool import_for_actions(Problem& problem);
   void note_outside(const void* object);
   bool resolve_externals(bool all, Problem& problem);
 

@@ -16,6 +16,8 @@
 //
 // Thread safety: every function needs a thread attached to an interpreter that uses the image,
 // except where it says otherwise. One mutex guards seals; no Python code runs under it.
+// Where there is no GIL, other threads may be about to write to an image that they use, so it is
+// sealed before they see it or not at all.
 #ifndef TENURE_IMMORTAL_IMAGE_SEALING_H_
 #define TENURE_IMMORTAL_IMAGE_SEALING_H_
 
@@ -32,8 +34,8 @@
 
 namespace tenure::image {
 
-// Seals the image unless it is. False with the problem; it is not sealed then, but what was filled
-// in and prepared stays so.
+// Seals the image unless it is. Requires: without a GIL, no other thread uses the image yet. False
+// with the problem; it is not sealed then, but what was filled in and prepared stays so.
 [[nodiscard]] bool seal(Image& image, Problem& problem);
 
 // Makes the image writable again, if it is sealed.

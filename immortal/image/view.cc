@@ -146,18 +146,26 @@ bool check_first_page(std::span<const std::byte> page, uint64_t file_bytes, Prob
 }
 
 bool check_binding(const Binding& binding, bool is_data, Problem& problem) {
+  // First: to freeze such an image again with this interpreter would be the wrong advice.
+  if (!is_data && !abi::can_copy_code()) {
+    return problem.refuse("module table",
+                          "holds code, which free-threaded CPython cannot take from an image; "
+                          "load images of data only, or use a CPython with a GIL");
+  }
   const abi::Identity& self = abi::identity();
   const uint32_t made_minor = binding.python_version >> 16;
   const uint32_t own_minor = self.python_version >> 16;
   const std::string made_by = "was made by CPython " + abi::version_text(binding.python_version);
-  const std::string running = ", this is CPython " + abi::version_text(self.python_version) +
-                              "; freeze it again with this one";
+  const std::string this_one = ", this is CPython " + abi::version_text(self.python_version);
+  const std::string running = this_one + "; freeze it again with this one";
   if (made_minor != own_minor || binding.bytecode_magic != self.bytecode_magic) {
     return problem.refuse("header", made_by + running);
   }
   if ((binding.free_threaded != 0) != self.free_threaded) {
-    return problem.refuse(
-        "header", made_by + (binding.free_threaded ? " without a GIL" : " with a GIL") + running);
+    auto lock = [](bool free_threaded) { return free_threaded ? " without a GIL" : " with a GIL"; };
+    return problem.refuse("header", made_by + lock(binding.free_threaded != 0) + this_one +
+                                        lock(self.free_threaded) +
+                                        "; freeze it again with this one");
   }
   if (binding.layout_fingerprint != self.layout_fingerprint) {
     return problem.refuse("header", made_by + ", whose objects are laid out differently" + running);

@@ -1,8 +1,12 @@
 #include "tenure/immortal/importer/importer.h"
 
+#include <mutex>
 #include <utility>
 
+#include "tenure/core/abi/thread.h"
 #include "tenure/core/strong.h"
+#include "tenure/immortal/image/sealing.h"
+#include "tenure/immortal/image/shared_images.h"
 
 namespace tenure::importer {
 namespace {
@@ -20,6 +24,11 @@ PyObject* folder_of(PyObject* path) {
   if (slash == -2) return nullptr;
   return PyUnicode_Substring(path, 0, slash < 0 ? 0 : slash);
 }
+
+// Guards the images of all importers, and is held while one is made ready: threads that load the
+// same file get one image, and none sees it before. Nothing that is done meanwhile runs Python code
+// or waits for another thread, so a fork, which stops the others first, finds it free.
+constinit abi::AttachedLock loading;
 
 }  // namespace
 
@@ -65,13 +74,31 @@ bool Importer::serve(const image::Image& image) {
   return image.view().modules().empty() || install_finder();
 }
 
-image::Image* Importer::add(std::shared_ptr<image::Image> image) {
-  if (!serve(*image)) return nullptr;
-  images_.push_back(std::move(image));
+image::Image* Importer::add(std::unique_ptr<image::Image> opened, bool seal,
+                            image::Problem& problem) {
+  const std::lock_guard lock(loading);
+  if (image::Image* known = find_locked(opened->mapping().file())) return known;
+  if (!opened->make_ready(problem)) return nullptr;
+  images_.push_back(image::share(std::move(opened)));
+  image::Image* image = images_.back().get();
+  return !seal || image::seal(*image, problem) ? image : nullptr;
+}
+
+image::Image* Importer::adopt(const image::FileId& file) {
+  const std::lock_guard lock(loading);
+  if (image::Image* known = find_locked(file)) return known;
+  std::shared_ptr<image::Image> shared = image::find_shared(file);
+  if (shared == nullptr) return nullptr;
+  images_.push_back(std::move(shared));
   return images_.back().get();
 }
 
 image::Image* Importer::find_image(const image::FileId& file) const {
+  const std::lock_guard lock(loading);
+  return find_locked(file);
+}
+
+image::Image* Importer::find_locked(const image::FileId& file) const {
   for (const auto& image : images_) {
     if (image->mapping().file() == file) return image.get();
   }
@@ -101,6 +128,7 @@ PyObject* Importer::raise(const std::string& path, const image::Problem& problem
 }
 
 Importer::Found Importer::find_module(std::string_view name) const {
+  const std::lock_guard lock(loading);
   for (const auto& image : images_) {
     if (const image::ModuleEntry* module = image->view().find_module(name)) {
       return {image.get(), module};

@@ -9,8 +9,9 @@
 // __path__, a spec, and a loader that is a SourceFileLoader in every respect but where the code
 // comes from.
 //
-// Thread safety: every member needs a thread attached to the importer's interpreter, which guards
-// all of it.
+// Thread safety: every member needs a thread attached to the importer's interpreter, whose GIL
+// guards all of it. Where there is none, a lock guards the list of images, and everything else is
+// constant after init().
 #ifndef TENURE_IMMORTAL_IMPORTER_IMPORTER_H_
 #define TENURE_IMMORTAL_IMPORTER_IMPORTER_H_
 
@@ -36,18 +37,23 @@ class Importer {
   // Requires: `module` is the extension module whose state starts with this Importer. Borrows.
   [[nodiscard]] bool init(PyObject* module, PyObject* image_error);
 
-  // Takes an image over and makes its modules importable. Answers it, or null with a Python error,
-  // after which none of its modules is.
-  image::Image* add(std::shared_ptr<image::Image> image);
+  // Makes an image that Image::open() gave ready, seals it if told before anybody else sees it, and
+  // takes it over. Answers it, or the one of the same file that another thread has added in the
+  // meantime; null with `problem`, if it could not be sealed it is there all the same.
+  image::Image* add(std::unique_ptr<image::Image> opened, bool seal, image::Problem& problem);
 
-  // Puts the finder back in front of sys.meta_path if somebody has taken it away and the image has
-  // modules. False with a Python error.
+  // Takes over what another interpreter has loaded from that very file and shares; null if none
+  // has.
+  image::Image* adopt(const image::FileId& file);
+
+  // Puts the finder in front of sys.meta_path, if the image has modules and it is not there. False
+  // with a Python error.
   [[nodiscard]] bool serve(const image::Image& image);
 
   // The image that was loaded from that very file; null if none was.
   image::Image* find_image(const image::FileId& file) const;
 
-  // All images that were loaded, in the order in which they are asked.
+  // All images that were loaded, in the order in which they are asked. Requires: a GIL.
   std::span<const std::shared_ptr<image::Image>> images() const { return images_; }
 
   // Raises ImageError with the problem, or leaves the Python error that is behind it. Answers null.
@@ -79,8 +85,9 @@ class Importer {
 
  private:
   bool install_finder();
+  image::Image* find_locked(const image::FileId& file) const;
 
-  std::vector<std::shared_ptr<image::Image>> images_;
+  std::vector<std::shared_ptr<image::Image>> images_;  // guarded by the loading lock; only grows
   PyObject* image_error_ = nullptr;
   PyObject* finder_ = nullptr;
   PyObject* loader_type_ = nullptr;

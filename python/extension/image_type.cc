@@ -5,10 +5,10 @@
 #include <memory>
 #include <utility>
 
+#include "tenure/core/abi/thread.h"
 #include "tenure/handles/result.h"
 #include "tenure/immortal/image/sealed_write.h"
 #include "tenure/immortal/image/sealing.h"
-#include "tenure/immortal/image/shared_images.h"
 #include "tenure/immortal/image/verify.h"
 #include "tenure/python/extension/state.h"
 
@@ -118,12 +118,19 @@ PyObject* stats(PyObject* self, PyObject*) {
                        "prelinked", image.is_prelinked() ? Py_True : Py_False);
 }
 
+bool explain_writes(image::Problem& problem) {
+  return image::explain_sealed_writes() ||
+         problem.refuse("image", std::string("cannot be sealed with explain=True: SIGSEGV: ") +
+                                     std::strerror(errno));
+}
+
 bool seal_image(image::Image& image, bool explain, image::Problem& problem) {
-  if (explain && !image::explain_sealed_writes()) {
-    return problem.refuse("image", std::string("cannot be sealed with explain=True: SIGSEGV: ") +
-                                       std::strerror(errno));
+  if (abi::kFreeThreaded && !image::is_sealed(image)) {
+    return problem.refuse("image",
+                          "cannot be sealed now: without a GIL other threads may be about to write "
+                          "to it; have it sealed as it is loaded, by load(path, seal=True)");
   }
-  return image::seal(image, problem);
+  return (!explain || explain_writes(problem)) && image::seal(image, problem);
 }
 
 PyObject* preload(PyObject* self, PyObject*) {
@@ -221,7 +228,9 @@ PyMethodDef methods[] = {
      "and write-protect every page that holds no code. Who writes there ends the process with\n"
      "SIGSEGV; with explain=True, a line on stderr says before who and where. Does nothing if it "
      "is\n"
-     "sealed. Raises ImageError or MemoryError; it is not sealed then."},
+     "sealed. Raises ImageError or MemoryError; it is not sealed then. Without a GIL that is always "
+     "so:\n"
+     "seal it as it is loaded."},
     {"unseal", unseal, METH_NOARGS,
      "unseal($self, /)\n--\n\nMake it writable again. Does nothing if it is not sealed."},
     {}};
@@ -250,6 +259,32 @@ PyObject* make_image_object(PyObject* module, image::Image* image, PyObject* pat
   cast(self)->module = Py_NewRef(module);
   cast(self)->path = Py_NewRef(path);
   return self;
+}
+
+bool wants_seal(const image::Image& image) {
+  const auto policy = static_cast<image::HashPolicy>(image.view().header().hash_policy);
+  return policy == image::HashPolicy::kSealed;
+}
+
+// What this interpreter has not loaded before. Null with `problem`.
+image::Image* load_first(importer::Importer& importer, const std::string& path,
+                         const image::FileId& file, image::Check check, bool seal,
+                         image::Problem& problem) {
+  if (image::Image* image = importer.adopt(file)) {
+    // Only now: who has unsealed it since then had a reason. Where other threads may use it
+    // already, it stays as it is.
+    const bool seal_now = wants_seal(*image) && !abi::kFreeThreaded;
+    return !seal_now || seal_image(*image, true, problem) ? image : nullptr;
+  }
+  std::unique_ptr<image::Image> opened = image::Image::open(path, check, problem);
+  if (opened == nullptr) return nullptr;
+  seal = seal || wants_seal(*opened);
+  if (seal && !explain_writes(problem)) return nullptr;
+  if (!importer.serve(*opened)) {
+    problem.refuse_with_python_error("image");
+    return nullptr;
+  }
+  return importer.add(std::move(opened), seal, problem);
 }
 
 bool parse_check(PyObject* object, image::Check& check) {
@@ -290,19 +325,8 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
   if (!image::identify(path, file, problem)) return state.importer.raise(path, problem);
   image::Image* image = state.importer.find_image(file);
   if (image == nullptr) {
-    std::shared_ptr<image::Image> loaded = image::find_shared(file);
-    if (loaded == nullptr) {
-      std::unique_ptr<image::Image> own = image::Image::load(path, check, problem);
-      if (own == nullptr) return state.importer.raise(path, problem);
-      loaded = image::share(std::move(own));
-    }
-    // Another thread may have loaded it while this one was detached, checking.
-    image = state.importer.find_image(loaded->mapping().file());
-    if (image == nullptr) image = state.importer.add(std::move(loaded));
-    if (image == nullptr) return nullptr;
-    // Only now: who has unsealed it since then had a reason.
-    const auto policy = static_cast<image::HashPolicy>(image->view().header().hash_policy);
-    if (policy == image::HashPolicy::kSealed) sealed = 1;
+    image = load_first(state.importer, path, file, check, sealed != 0, problem);
+    if (image == nullptr) return state.importer.raise(path, problem);
   } else if (!state.importer.serve(*image)) {
     return nullptr;
   }
@@ -319,8 +343,10 @@ PyObject* load(PyObject* module, PyObject* args, PyObject* keywords) {
       PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
   if (!text) return nullptr;
   Result<> self = make_image_object(module, image, text.get());
-  if (!self || PyDict_SetItem(state.images, key.get(), self.get()) < 0) return nullptr;
-  return std::move(self).release();
+  if (!self) return nullptr;
+  // Another thread may have been faster.
+  PyDict_SetDefaultRef(state.images, key.get(), self.get(), &known);
+  return known;
 }
 
 }  // namespace tenure::extension

@@ -16,6 +16,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tenure/core/abi/code.h"
 #include "tenure/core/strong.h"
 #include "tenure/immortal/image/format.h"
 #include "tenure/tests/fuzz/image_body.h"
@@ -35,8 +36,15 @@ using Bytes = std::vector<std::byte>;
 enum class Sample { kModules, kData, kKept };
 Sample current = Sample::kModules;
 
+// Where there is no GIL, there are no images of modules.
+std::vector<Sample> samples() {
+  if (!abi::can_copy_code()) return {Sample::kData, Sample::kKept};
+  return {Sample::kModules, Sample::kData, Sample::kKept};
+}
+
 const Bytes& sample() {
-  static const Bytes modules = testing::image_of(testing::sample_sources());
+  static const Bytes modules =
+      abi::can_copy_code() ? testing::image_of(testing::sample_sources()) : Bytes();
   // Given to nobody: the interpreter ends before static objects do.
   static PyObject* const roots = testing::evaluate(testing::sample_data()).release();
   static const Bytes data = testing::data_image_of(roots);
@@ -53,9 +61,7 @@ std::string sample_name(const ::testing::TestParamInfo<Sample>& info) {
   static const char* const names[] = {"Modules", "Data", "Kept"};
   return names[static_cast<size_t>(info.param)];
 }
-INSTANTIATE_TEST_SUITE_P(Images, Fuzz,
-                         ::testing::Values(Sample::kModules, Sample::kData, Sample::kKept),
-                         sample_name);
+INSTANTIATE_TEST_SUITE_P(Images, Fuzz, ::testing::ValuesIn(samples()), sample_name);
 
 // Runs attempts [0, count) in processes of their own, some in each: the first of each finds the
 // preferred address free, and a crash is one failure and not the end. Stops when time is up.

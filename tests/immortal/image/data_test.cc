@@ -2,10 +2,12 @@
 
 #include <sys/mman.h>
 
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "tenure/core/abi/code.h"
 #include "tenure/core/abi/frozen_dict.h"
 #include "tenure/core/abi/immortal.h"
 #include "tenure/immortal/graph/frozen_dict.h"
@@ -45,6 +47,8 @@ std::string thawed_repr(PyObject* object) {
   PyDict_SetItemString(names.get(), "given", object);
   const Strong thawed = PyRun_String(kThawed, Py_eval_input, names.get(), names.get());
   EXPECT_TRUE(thawed);
+  // The expression's functions go at a collection only where there is no GIL, and the image before.
+  PyDict_DelItemString(names.get(), "given");
   return thawed ? testing::repr(thawed.get()) : testing::take_error();
 }
 
@@ -369,6 +373,27 @@ TEST_F(DamagedData, IsFoundByVerifying) {
   EXPECT_FALSE(holder.empty());
 }
 
+// What was checked when a list was made, and is written to before it is filled.
+TEST(DataImage, IsRefusedWithAnActionThatWritesToAnArgument) {
+  testing::Editor editor(testing::data_image_of(evaluate("{'root': [[1, 2], [3]]}").get(),
+                                                testing::keep_all()));
+  for (const ActionEntry& action : editor.part<ActionEntry>(kCommonGroup, Kind::kActions)) {
+    testing::Editor changed(editor.file());
+    const uint64_t size = action.argument + offsetof(PyVarObject, ob_size);
+    changed.part<uint32_t>(kCommonGroup, Kind::kActionSlots)[0] =
+        static_cast<uint32_t>(size / kSlotBytes);
+    changed.fix();
+    Problem problem;
+    EXPECT_EQ(testing::load_bytes(changed.file(), problem), nullptr);
+    // Those that are made after it find out earlier.
+    const std::string why = testing::describe(problem);
+    const std::string at = ", at offset " + std::to_string(action.argument);
+    EXPECT_TRUE(why == "common group has an action that writes to an argument" + at ||
+                why == "common group has an action without its argument" + at)
+        << why;
+  }
+}
+
 TEST(DataImage, IsRelocatedWhereItsAddressIsTaken) {
   const Strong roots = evaluate(testing::sample_data());
   auto bytes = testing::data_image_of(roots.get());
@@ -394,6 +419,51 @@ TEST(DataImage, IsRefusedForAnotherHashSecret) {
   Problem problem;
   EXPECT_EQ(testing::load_bytes(editor.file(), problem), nullptr);
   EXPECT_NE(problem.what.find("has the hashes of another PYTHONHASHSEED"), std::string::npos);
+}
+
+// Of what open() gives, nothing is left unless it is made ready, also if that would keep it for
+// good.
+TEST(DataImage, IsOpenedBeforeItIsMadeReady) {
+  const testing::TemporaryFolder folder;
+  const Strong roots = evaluate("{'root': [[1, 2], {3}, __import__('datetime').date(1, 2, 3)]}");
+  testing::write_bytes(folder / "x", testing::data_image_of(roots.get(), testing::keep_all()));
+  Problem problem;
+  std::byte* base = nullptr;
+  {
+    const auto opened = Image::open(folder / "x", Check::kLazy, problem);
+    ASSERT_NE(opened, nullptr) << testing::describe(problem);
+    EXPECT_FALSE(opened->is_prepared(kCommonGroup));
+    base = opened->mapping().base();
+    EXPECT_EQ(msync(base, kPageBytes, MS_ASYNC), 0);
+  }
+  EXPECT_EQ(msync(base, kPageBytes, MS_ASYNC), -1) << "it is still mapped";
+  const auto image = Image::open(folder / "x", Check::kLazy, problem);
+  ASSERT_NE(image, nullptr);
+  ASSERT_TRUE(image->make_ready(problem)) << testing::describe(problem);
+  EXPECT_TRUE(image->is_prepared(kCommonGroup));
+  EXPECT_EQ(testing::repr(root(*image)), "[[1, 2], {3}, datetime.date(1, 2, 3)]");
+}
+
+TEST(DataImage, IsRefusedWithModulesInItWhereThereIsNoGil) {
+  testing::Editor editor(testing::data_image_of(evaluate("{'root': [1]}").get()));
+  const RootEntry root = editor.table<RootEntry>(Kind::kRoots)[0];
+  ModuleEntry module{};
+  module.name = module.origin = root.name;
+  module.code = module.origin_object = root.object;
+  editor.append(static_cast<uint32_t>(Kind::kModules), kMustUnderstand,
+                std::as_bytes(std::span(&module, 1)));
+  editor.fix();
+  Problem problem;
+  const auto image = testing::load_bytes(editor.file(), problem);
+  if (abi::can_copy_code()) {
+    EXPECT_NE(image, nullptr) << "what is wrong is found when it is imported";
+  } else {
+    EXPECT_EQ(image, nullptr);
+    EXPECT_EQ(
+        testing::describe(problem),
+        "module table holds code, which free-threaded CPython cannot take from an image; load "
+        "images of data only, or use a CPython with a GIL");
+  }
 }
 
 TEST(DataImage, IsSharedIfNothingInItBelongsToAnInterpreter) {

@@ -15,6 +15,7 @@
 #include "tenure/immortal/image/format.h"
 #include "tenure/tests/support/editor.h"
 #include "tenure/tests/support/images.h"
+#include "tenure/tests/support/python.h"
 
 namespace tenure::image {
 namespace {
@@ -38,7 +39,7 @@ bool is_mapped(uint64_t address) {
 
 class MappingTest : public ::testing::Test {
  protected:
-  MappingTest() : bytes_(testing::image_of({{"sample", "x = 1000\n"}})) {
+  MappingTest() : bytes_(testing::data_image_of(testing::evaluate("{'x': 1000}").get())) {
     testing::write_bytes(path_, bytes_);
   }
 

@@ -54,7 +54,8 @@ Result<List> languages(std::string_view part) {
 
 }  // namespace
 
-TENURE_MODULE(countries, m, .doc = "Countries and languages.", .per_interpreter_gil = true) {
+TENURE_MODULE(countries, m, .doc = "Countries and languages.", .per_interpreter_gil = true,
+              .free_threading = true) {
   m.def<&by_alpha2>("by_alpha2", arg("code"),
                     doc("The country with that code of two letters; KeyError if there is none."));
   m.def<&by_alpha3>("by_alpha3", arg("code"),

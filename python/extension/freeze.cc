@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "tenure/core/abi/code.h"
 #include "tenure/core/attach.h"
 #include "tenure/handles/result.h"
 #include "tenure/immortal/image/graph.h"
@@ -67,6 +68,13 @@ bool report(PyObject* progress, Py_ssize_t done, Py_ssize_t total) {
 
 }  // namespace
 
+const char* no_code_reason() {
+  if (abi::can_copy_code()) return nullptr;
+  return "free-threaded CPython's code objects cannot be in an image; freeze data, or use a "
+         "CPython "
+         "with a GIL";
+}
+
 PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
   static const char* const names[] = {"path", "modules", "progress", "familiar", "ran", nullptr};
   PyObject* path_object = nullptr;
@@ -78,6 +86,10 @@ PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
   if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|OOO:write_image", const_cast<char**>(names),
                                    &path_object, &given, &progress, &familiar, &ran) ||
       !to_path(path_object, path)) {
+    return nullptr;
+  }
+  if (const char* reason = no_code_reason()) {
+    PyErr_SetString(PyExc_TypeError, reason);
     return nullptr;
   }
   // A copy: progress() may change what it was given.

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "tenure/core/abi/identity.h"
 #include "tenure/handles/result.h"
 #include "tenure/immortal/image/checksum.h"
 #include "tenure/python/extension/state.h"
@@ -114,6 +115,13 @@ int exec(PyObject* module) {
       PyModule_AddObjectRef(module, "ImageError", state.image_error) < 0) {
     return -1;
   }
+  const char* reason = no_code_reason();
+  if (reason == nullptr ? PyModule_AddObjectRef(module, "no_code_reason", Py_None) < 0
+                        : PyModule_AddStringConstant(module, "no_code_reason", reason) < 0) {
+    return -1;
+  }
+  // Now, while other threads wait for the import: see identity.h.
+  abi::identity();
   state.image_type = make_image_type(module);
   if (state.image_type == nullptr || PyModule_AddObjectRef(module, "Image", state.image_type) < 0) {
     return -1;
@@ -158,6 +166,8 @@ PyModuleDef_Slot slots[] = {
     {Py_mod_exec, reinterpret_cast<void*>(exec)},
     // Each interpreter maps an image for itself: code objects cannot be shared between them.
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    // What threads share is guarded where it is: see Importer.
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
     {}};
 
 PyModuleDef definition = {PyModuleDef_HEAD_INIT,

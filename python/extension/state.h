@@ -45,6 +45,9 @@ PyObject* prefork(PyObject* module, PyObject* args, PyObject* keywords);
 // Adds the table of tenure_deferred.h for other extension modules. -1 with a Python error.
 [[nodiscard]] int add_deferred_api(PyObject* module);
 
+// Why no image of code can be written or loaded here; null where one can. Thread state: any.
+const char* no_code_reason();
+
 // Adds FrozenDict. False with a Python error.
 [[nodiscard]] bool add_frozen_dict(PyObject* module);
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import __version__
 from ._cli_common import UserError, check_output, count
-from ._tenure import ImageError, checksum, inspect, load, write_image
+from ._tenure import ImageError, checksum, inspect, load, no_code_reason, write_image
 
 
 def main(argv: Sequence[str]) -> int:
@@ -157,6 +157,8 @@ def _freeze(arguments: argparse.Namespace) -> int:
     from ._progress import Progress
 
     start = time.perf_counter()
+    if no_code_reason:
+        raise UserError(no_code_reason)
     if not arguments.packages and not arguments.runs:
         raise UserError("say what to freeze: packages, or a training run (--trace, -c or -m)")
     check_output(arguments.output)

@@ -56,7 +56,7 @@ def immortalize(
     Raises TypeError, with the path to the object ($.a[3].b), and changes nothing, if there is something
     that must end: a frame, generator, coroutine or traceback, a lock that is held, a thread that runs, a
     memoryview, or, unless finalizers is True, anything with a finalizer, which will never run: objects
-    with __del__, files, sockets. MemoryError if memory ran out.
+    with __del__, files, sockets. RuntimeError without a GIL, MemoryError if memory ran out.
     """
     counts = _tenure.immortalize(obj, types=types, modules=modules, finalizers=finalizers)
     left_alone = {kind: counts.pop(kind) for kind in ("types", "modules", "foreign")}
@@ -72,8 +72,8 @@ def prefork(*, utf8: bool = True, fresh_memory: bool = True) -> PreforkReport:
     alive now stays until the process and its children exit, and then ends without finalizers.
 
     May be called again, for what has been made since. Other threads may run, and wait meanwhile.
-    Returns a PreforkReport. Raises RuntimeError in an interpreter other than the main one, MemoryError if
-    memory ran out.
+    Returns a PreforkReport. Raises RuntimeError in an interpreter other than the main one and without a
+    GIL, MemoryError if memory ran out.
     """
     start = perf_counter()
     private_before = _private_memory()

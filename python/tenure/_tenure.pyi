@@ -120,7 +120,8 @@ class Image:
         stderr says before which object, which field and which binary it was. A forked child inherits
         the seal; the interpreter's end takes it off. Does nothing if it is sealed.
 
-        Raises ImageError or MemoryError; it is not sealed then.
+        Raises ImageError or MemoryError; it is not sealed then. Without a GIL that is always so: seal
+        it as it is loaded.
         """
 
     def unseal(self) -> None:
@@ -143,6 +144,9 @@ def load(
 
     Raises ImageError if the file cannot be read or used; nothing is registered then.
     """
+
+no_code_reason: str | None
+"""Why no image of modules can be written or loaded here; None where one can."""
 
 def write_image(
     path: str | bytes | PathLike[Any],

@@ -107,7 +107,7 @@ def write_report(
     buffer on a watched page fails with EFAULT. One report at a time in a process.
 
     An exception of the callable is raised again, with the report as its attribute `write_report`.
-    Raises RuntimeError if no image is loaded, or if instructions cannot be run one by one: under a
+    Raises RuntimeError if no image is loaded, without a GIL, or if instructions cannot be run one by one: under a
     debugger, or Valgrind. Raises ImageError for a damaged image, as Image.preload().
     """
     result, error, writes, unrecorded = watch_writes(callable, args, kwargs, fill)

@@ -38,8 +38,8 @@ def area():
         elif found and line.startswith("Anonymous:"):
             return found, int(line.split()[1])
 
-# Debug interpreters want every str marked.
-IS_DEBUG = hasattr(sys, "gettotalrefcount")
+# Debug interpreters want every str marked. The free-threaded one is a shared library, which lies elsewhere each time.
+IS_WRITTEN = hasattr(sys, "gettotalrefcount") or not sys._is_gil_enabled()
 """
 
 INTERPRETERS = """
@@ -130,7 +130,7 @@ class CountriesTest(unittest.TestCase):
                 assert len(country["name"]) > 2 and country["alpha_2"] == code
             address, own = area()
             assert address <= id(countries.by_alpha2("DE")) < address + 4_000_000
-            assert (own == 0) != IS_DEBUG, own
+            assert (own == 0) != IS_WRITTEN, own
             # Somebody asks for the hash of what is in it.
             {countries.by_alpha2("DE")["name"]}
             assert area()[1] > 0
@@ -144,7 +144,7 @@ class CountriesTest(unittest.TestCase):
                     f"""
                     import {first}, {second}
                     assert type(countries.by_alpha2("DE")) is tenure.FrozenDict
-                    assert area()[1] == 0 or IS_DEBUG
+                    assert area()[1] == 0 or IS_WRITTEN
                     merged = countries.by_alpha2("DE") | {{"eu": True}}
                     assert type(merged) is tenure.FrozenDict and merged["eu"]
                     """,
@@ -187,7 +187,7 @@ class CountriesTest(unittest.TestCase):
                     file.write(bytes(os.path.getsize(countries.__file__)))
                 os.replace(file.name, countries.__file__)
                 assert countries.by_alpha2("DE")["name"] == "Germany"
-                assert area()[1] == 0 or IS_DEBUG, "mapped all the same"
+                assert area()[1] == 0 or IS_WRITTEN, "mapped all the same"
                 os.remove(countries.__file__)
                 assert len(countries.languages("Saxon")) == 2
                 """,

@@ -4,6 +4,7 @@ parts of an image file as one that damages it needs them.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import struct
@@ -84,6 +85,16 @@ def freeze(folder: Path, names: Iterable[str], output: Path | str = "image.tenur
     path = folder / output
     _tenure.write_image(str(path), collect(folder, names))
     return path
+
+
+@functools.cache
+def is_at_one_address() -> bool:
+    """Whether the interpreter is at the same address in every process, so that images are prelinked for all.
+
+    One that is a shared library is not.
+    """
+    command = [sys.executable, "-I", "-c", "print(id(None))"]
+    return len({subprocess.check_output(command) for _ in range(3)}) == 1
 
 
 class ImportTest(unittest.TestCase):

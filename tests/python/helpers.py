@@ -82,12 +82,20 @@ class FolderTest(unittest.TestCase):
         return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
 
     def python(
-        self, *arguments: object, env: Mapping[str, str] | None = None, **options: object
+        self,
+        *arguments: object,
+        env: Mapping[str, str] | None = None,
+        same_addresses: bool = False,
+        **options: object,
     ) -> subprocess.CompletedProcess[str]:
-        """Runs this interpreter in the folder."""
+        """Runs this interpreter in the folder.
+
+        With same_addresses, one that is a shared library lies at the same place every time: its addresses are in
+        images.
+        """
         options = {"cwd": self.folder, "timeout": 120, **options}
         return subprocess.run(
-            [sys.executable, *map(str, arguments)],
+            [*(("setarch", "-R") if same_addresses else ()), sys.executable, *map(str, arguments)],
             capture_output=True,
             text=True,
             errors="surrogateescape",

@@ -40,6 +40,16 @@ class FreezeTest(CommandTest):
             rf"^out\.tenure: 2 modules frozen, 0 skipped, {size:,} bytes, \d+\.\d s\n$",
         )
         self.assertEqual(_tenure.load(self.folder / "out.tenure").modules, ("p", "p.m"))
+        self.assertNotRegex(self.tenure("inspect", "out.tenure").stdout, "(?m)^roots")
+
+    def test_image_cannot_be_linked_in(self):
+        self.write({"m.py": "x = 1\n"})
+        self.freeze("m")
+        self.refused(
+            *["embed", "image.tenure", "--name", "m"],
+            says="holds modules, and only data can be linked in",
+        )
+        self.assertEqual(self.files(), {"m.py", "image.tenure"})
 
     def test_training_runs_and_packages_together(self):
         self.write(

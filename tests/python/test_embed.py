@@ -119,9 +119,6 @@ class EmbedTest(FolderTest):
         self.refused("x.tenure", "--name", "x", says="x.tenure.*cannot be opened")
         self.write({"x.tenure": "x" * 10000})
         self.refused("x.tenure", "--name", "x", says="is not that of a Tenure image")
-        self.write({"m.py": "x = 1\n"})
-        self.assertEqual(self.tenure("freeze", "m", "-o", "x.tenure").returncode, 0)
-        self.refused("x.tenure", "--name", "x", says="holds modules, and only data can be linked in")
         self.refused("x.tenure", says="--name", status=2)
 
     def test_damage(self):

@@ -142,7 +142,7 @@ class DevTest(unittest.TestCase):
             (["test", "--config", "fast"], "--config is"),
             (["run", "--config", "asan", "true"], "asan is for test"),
             (["test", "--python", "3.13t", "--config", "debug"], "needs a debug interpreter"),
-            (["demo", "--python", "3.13t"], "no tenure package"),
+            (["demo", "--python", "3.13t"], "no images of code"),
         ]:
             result = self.dev(*args)
             self.assertNotEqual(result.returncode, 0)

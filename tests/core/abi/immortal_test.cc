@@ -101,7 +101,7 @@ TEST(MakeLiveImmortal, KeepsWhatIsCountedAlready) {
     for (int i = 0; i < 100; ++i) Py_INCREF(object.get());
     ASSERT_TRUE(make_live_immortal(object.get())) << expression;
     EXPECT_TRUE(is_immortal(object.get())) << expression;
-    const uint64_t before = count_of(object.get());
+    const std::string before = count_of(object.get());
     for (int i = 0; i < 100; ++i) Py_DECREF(object.get());
     for (int i = 0; i < 100; ++i) Py_INCREF(object.get());
     EXPECT_EQ(count_of(object.get()), before) << expression;

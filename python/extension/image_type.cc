@@ -228,7 +228,8 @@ PyMethodDef methods[] = {
      "and write-protect every page that holds no code. Who writes there ends the process with\n"
      "SIGSEGV; with explain=True, a line on stderr says before who and where. Does nothing if it "
      "is\n"
-     "sealed. Raises ImageError or MemoryError; it is not sealed then. Without a GIL that is always "
+     "sealed. Raises ImageError or MemoryError; it is not sealed then. Without a GIL that is "
+     "always "
      "so:\n"
      "seal it as it is loaded."},
     {"unseal", unseal, METH_NOARGS,

@@ -375,8 +375,8 @@ TEST_F(DamagedData, IsFoundByVerifying) {
 
 // What was checked when a list was made, and is written to before it is filled.
 TEST(DataImage, IsRefusedWithAnActionThatWritesToAnArgument) {
-  testing::Editor editor(testing::data_image_of(evaluate("{'root': [[1, 2], [3]]}").get(),
-                                                testing::keep_all()));
+  testing::Editor editor(
+      testing::data_image_of(evaluate("{'root': [[1, 2], [3]]}").get(), testing::keep_all()));
   for (const ActionEntry& action : editor.part<ActionEntry>(kCommonGroup, Kind::kActions)) {
     testing::Editor changed(editor.file());
     const uint64_t size = action.argument + offsetof(PyVarObject, ob_size);

@@ -33,7 +33,7 @@ bool visit_members(PyObject* object, Visit&& visit) {
          ++member) {
       if (member->type != _Py_T_OBJECT && member->type != Py_T_OBJECT_EX) continue;
       PyObject* owned;
-      std::memcpy(&owned, reinterpret_cast<char*>(object) + member->offset, sizeof owned);
+      std::memcpy(&owned, reinterpret_cast<char*>(object) + member->offset, sizeof(PyObject*));
       if (owned != nullptr && !visit(member->name, owned)) return false;
     }
   }

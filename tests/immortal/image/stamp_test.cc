@@ -1,6 +1,9 @@
 #include "tenure/immortal/image/stamp.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <string>
@@ -98,8 +101,24 @@ TEST_F(StampTest, IsNotPutOnWhatIsDamaged) {
 TEST_F(StampTest, IsNotPutOnWhatMayStillBeWritten) {
   ASSERT_EQ(write_file(path_, bytes_), 0);
   const int fd = open(path_.c_str(), O_RDONLY);
-  write_stamp(fd, 1, false);
-  EXPECT_EQ(read_stamp(fd), Stamp{});
+  auto age = [fd] {
+    timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct stat status;
+    fstat(fd, &status);
+    return now.tv_sec * 1'000'000'000 + now.tv_nsec - file_id(status).modified_ns;
+  };
+  // On a machine that is busy it may be old before it is looked at; then once more.
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    ASSERT_EQ(futimens(fd, nullptr), 0);
+    write_stamp(fd, 1, false);
+    if (age() > 15'000'000) {
+      fremovexattr(fd, "user.tenure.checked");
+      continue;
+    }
+    EXPECT_EQ(read_stamp(fd), Stamp{});
+    break;
+  }
   write_stamp(fd, 1, true);
   EXPECT_NE(read_stamp(fd), Stamp{});
   close(fd);

@@ -62,7 +62,7 @@ void StepText::put_entry(const std::byte* slot, size_t reference) {
   const auto number = static_cast<int64_t>(reference / 2);
   if (reference % 2 == 0) return put_number("<key ", number, ">");
   PyObject* key;
-  std::memcpy(&key, slot - sizeof key, sizeof key);
+  std::memcpy(&key, slot - sizeof(PyObject*), sizeof(PyObject*));
   if (!put_key(key)) put_number("<value ", number, ">");
 }
 

@@ -126,6 +126,7 @@ bool Verifier::check_index(uint32_t group, uint64_t offset, const abi::Shape& sh
   if (shape.id != abi::ShapeId::kFrozenDict) return true;
   abi::FrozenDictObject* dict = abi::as_frozen_dict(image_.object(offset));
   std::vector<graph::KeyHash> keys;
+  keys.reserve(abi::entry_count(dict));
   for (size_t i = 0; i < abi::entry_count(dict); ++i) {
     keys.push_back(graph::key_hash(abi::entries_of(dict)[i].key));
   }

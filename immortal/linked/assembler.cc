@@ -127,7 +127,7 @@ bool write_source(const View& view, const Section& section, Link link, std::stri
   const std::string end = section.symbol + "_end";
   source += " .section " + quoted(section.name) + ",\"a\",@progbits\n .p2align 12\n";
   for (const std::string& symbol : {begin, end}) {
-    source += " .globl " + symbol + "\n .hidden " + symbol + "\n";
+    source.append(" .globl ").append(symbol).append("\n .hidden ").append(symbol).append("\n");
   }
   source += " .type " + begin + ",@object\n .size " + begin + "," +
             std::to_string(view.header().file_bytes) + '\n';

@@ -85,11 +85,14 @@ const LinkedGraph::Loaded* LinkedGraph::load_for_interpreter(PyObject* key) {
       graph->image->keep_for_ever();
       return graph.release();
     }
-    const Strong capsule = PyCapsule_New(graph.get(), kCapsule, [](PyObject* ended) {
+    Loaded* const made = graph.release();
+    const Strong capsule = PyCapsule_New(made, kCapsule, [](PyObject* ended) {
       delete static_cast<Loaded*>(PyCapsule_GetPointer(ended, kCapsule));
     });
-    if (!capsule) return nullptr;
-    static_cast<void>(graph.release());
+    if (!capsule) {
+      delete made;
+      return nullptr;
+    }
     // Another thread may have been faster.
     if (PyDict_SetDefaultRef(dict, key, capsule.get(), &kept) < 0) return nullptr;
   }

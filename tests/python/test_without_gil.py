@@ -107,13 +107,14 @@ class LiveTest(FolderTest):
         )
 
     def test_functions(self):
+        tenure.freeze_data([1, 2], self.folder / "x.tenure")
         for function, call in {
             "immortalize": "tenure.immortalize([1, [2]])",
             "prefork": "tenure.prefork()",
             "write_report": "tenure.write_report(list)",
         }.items():
             with self.subTest(function):
-                result = self.python("-c", f"import tenure; {call}")
+                result = self.python("-c", f"import tenure; image = tenure.load('x.tenure'); {call}")
                 if HAS_GIL:
                     self.assertEqual((result.returncode, result.stderr), (0, ""))
                 else:

@@ -309,6 +309,13 @@ void write_blank(const Shape& shape, void* copy, Py_ssize_t size) {
   static_cast<PyVarObject*>(copy)->ob_size = size;
 }
 
+void write_hash(const Shape& shape, void* copy, int64_t hash) {
+  for (const Field& field : shape.fields) {
+    if (field.role != FieldRole::kHash) continue;
+    std::memcpy(static_cast<std::byte*>(copy) + field.offset, &hash, field.bytes);
+  }
+}
+
 std::span<const std::byte> content(const Shape& shape, const void* object, size_t bytes) {
   const auto* from = static_cast<const std::byte*>(object);
   switch (shape.id) {

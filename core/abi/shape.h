@@ -102,6 +102,9 @@ void copy_unused(const Shape& shape, const void* object, void* copy, size_t byte
 // Thread state: any.
 void write_blank(const Shape& shape, void* copy, Py_ssize_t size);
 
+// Writes down the hash of a copy, if objects of that shape keep one. Thread state: any.
+void write_hash(const Shape& shape, void* copy, int64_t hash);
+
 // The bytes in which two objects of a shape without references differ if their values do: two of
 // equal shape, size in bytes, str kind and content are equal. Requires: `object` is such an object,
 // `bytes` long. Thread state: any.

@@ -112,6 +112,7 @@ bool DataGraph::scan(PyObject* object, Ref& ref, Problem& problem) {
     if (child == nullptr) {
       const Frame frame = frames_.back();
       frames_.pop_back();
+      leave_cycle(frame);
       leave(frame);
       continue;
     }
@@ -120,11 +121,37 @@ bool DataGraph::scan(PyObject* object, Ref& ref, Problem& problem) {
     const Visit visited = visit(child, to, problem);
     if (visited == Visit::kRefused) return false;
     refs_.push_back(to);
+    if (visited == Visit::kKnown) note_cycle(to);
     if (visited == Visit::kEntered) frames_.back().first_ref = first_ref + 1;
     if (nodes_.size() >= progress_at_ && !tell_progress(problem)) return false;
   }
   ref = settled(ref);
   return true;
+}
+
+// What is being looked at has led to `ref`: if that leads back to what is open, there is a cycle.
+void DataGraph::note_cycle(Ref ref) {
+  if ((ref & kExternalRef) != 0) return;
+  const Node& node = nodes_[ref];
+  size_t& low = frames_.back().low;
+  if (node.form == Form::kOpen) {
+    low = std::min<size_t>(low, node.place);
+  } else if (node.in_cycle) {
+    const CycleRoot root = cycles_.at(ref);
+    if (root.frame < frames_.size() && frames_[root.frame].node == root.node) {
+      low = std::min(low, root.frame);
+    }
+  }
+}
+
+// Tarjan's rule: who leads back to itself or to one below is in a cycle.
+void DataGraph::leave_cycle(const Frame& frame) {
+  const size_t own = frames_.size();
+  if (frame.low == kNoFrame) return;
+  const bool is_root = frame.low == own;
+  cycles_[frame.node] = {frame.low, is_root ? frame.node : frames_[frame.low].node};
+  nodes_[frame.node].in_cycle = true;
+  if (!is_root) frames_.back().low = std::min(frames_.back().low, frame.low);
 }
 
 bool DataGraph::tell_progress(Problem& problem) {
@@ -198,7 +225,7 @@ DataGraph::Visit DataGraph::visit(PyObject* object, Ref& ref, Problem& problem) 
 }
 
 DataGraph::Visit DataGraph::enter(PyObject* object, Ref& ref, Problem& problem) {
-  Frame frame{object, nullptr, 0, refs_.size(), 0, Form::kTuple, Action{}};
+  Frame frame{object, nullptr, 0, refs_.size(), kNoFrame, 0, Form::kTuple, Action{}};
   std::optional<Action> action;
   if (PyList_CheckExact(object)) {
     if (options_.keep_lists) action = Action::kList;
@@ -242,6 +269,7 @@ DataGraph::Visit DataGraph::enter(PyObject* object, Ref& ref, Problem& problem) 
     nodes_[frame.node].place = static_cast<uint32_t>(rebuilt_.size());
     rebuilt_.push_back({*action, 0});
   }
+  if (!action) nodes_[frame.node].place = static_cast<uint32_t>(frames_.size());
   frames_.push_back(frame);
   ref = frame.node;
   return Visit::kEntered;
@@ -367,7 +395,7 @@ DataGraph::Ref DataGraph::leaf(PyObject* object, const abi::Shape& shape) {
 
 uint32_t DataGraph::add_node(PyObject* object, Form form) {
   const auto index = static_cast<uint32_t>(nodes_.size());
-  nodes_.push_back({Py_XNewRef(object), 0, 0, form, 0});
+  nodes_.push_back({Py_XNewRef(object), 0, 0, form, 0, false});
   if (object != nullptr) {
     by_address_.add(address_hash(object), index);
   }

@@ -51,7 +51,7 @@ class DataGraph {
   static constexpr Ref kExternalRef = 1u << 31;
 
   enum class Form : uint8_t {
-    kOpen,      // a container that is being looked at
+    kOpen,      // a container that is being looked at; place: its frame
     kLeaf,      // copied as it is
     kTuple,     // from a tuple or a list
     kDict,      // a FrozenDict, from any dict; its edges are keys and values in turns
@@ -66,6 +66,9 @@ class DataGraph {
     uint32_t first_edge;  // containers: into edges_, where their number stands first
     Form form;
     uint8_t segment;  // index
+    // It leads to itself through tuples and FrozenDicts alone. The interpreter would hash such a
+    // tuple until the stack ends, so its hash is written down.
+    bool in_cycle;
   };
 
   struct Rebuilt {
@@ -119,11 +122,19 @@ class DataGraph {
     PyObject* pending;    // the value of the key that was answered last; owned
     Py_ssize_t next;
     size_t first_ref;  // into refs_
+    size_t low;        // the lowest frame that something below leads back to; kNoFrame: none
     uint32_t node;
     Form form;
     Action action;
   };
+  static constexpr size_t kNoFrame = ~size_t{0};
   enum class Visit { kKnown, kEntered, kRefused };
+
+  // Of a node in a cycle: the lowest frame that it led back to, and what was looked at there.
+  struct CycleRoot {
+    size_t frame;
+    uint32_t node;
+  };
 
   bool scan(PyObject* object, Ref& ref, Problem& problem);
   Visit visit(PyObject* object, Ref& ref, Problem& problem);
@@ -132,6 +143,8 @@ class DataGraph {
   bool singleton(PyObject* object, Ref& ref);
   PyObject* next(Frame& frame);
   void leave(const Frame& frame);
+  void note_cycle(Ref ref);
+  void leave_cycle(const Frame& frame);
   void leave_container(const Frame& frame, std::span<const Ref> refs);
   Ref leaf(PyObject* object, const abi::Shape& shape);
   bool is_same_leaf(uint32_t node, PyObject* object, const abi::Shape& shape, size_t bytes) const;
@@ -155,8 +168,9 @@ class DataGraph {
   Strong current_;            // what is being visited, until a node has it
   std::vector<Frame> frames_;
   std::vector<Ref> refs_;  // of the frames, those of the topmost last
-  HashIndex by_address_;   // all nodes that have an object
-  HashIndex by_value_;     // leaves and containers
+  std::unordered_map<uint32_t, CycleRoot> cycles_;
+  HashIndex by_address_;  // all nodes that have an object
+  HashIndex by_value_;    // leaves and containers
   std::unordered_map<std::string, Ref> externals_by_program_;
   std::array<uint32_t, abi::kShapeIdEnd> types_{};
   uint32_t none_ = 0;

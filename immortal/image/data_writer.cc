@@ -17,6 +17,9 @@ namespace {
 constexpr size_t kNoLimit = ~size_t{0};
 constexpr uint64_t kProgressStep = 65'536;
 
+// What is in a cycle is equal to nothing else that ends, so any number will do.
+constexpr int64_t kCycleHash = 0x7e1a'7e57;
+
 // A stream of slots in ascending order, as the tables have them.
 class SlotStream {
  public:
@@ -130,6 +133,10 @@ void DataWriter::write_object(const DataGraph::Node& node) {
     const auto refs = graph_.edges(node);
     abi::write_blank(shape, assembly_.at(offset), static_cast<Py_ssize_t>(refs.size()));
     write_references(refs, offset + shape.fixed_bytes);
+  }
+  if (node.in_cycle) {
+    const auto size = static_cast<int64_t>(graph_.edges(node).size());
+    abi::write_hash(*abi::shape(id), assembly_.at(offset), kCycleHash + size);
   }
 }
 

@@ -155,6 +155,29 @@ TEST(Data, HoldsCycles) {
   EXPECT_EQ(PyDict_GetItemString(PyList_GET_ITEM(list, 1), "l"), list);
 }
 
+// Hashing would not end otherwise: the interpreter does not look how deep it is in a tuple.
+TEST(Data, WritesDownTheHashOfWhatContainsItself) {
+  const char* const values[] = {
+      "(lambda d: (d.update(me=[d]), d)[-1])({})",
+      "(lambda d, e: (d.update(e=e, n=[1, (2,)]), e.update(d=[[d]]), d)[-1])({}, {})",
+      // One that is left before the way back to it is found: l -> m -> l, and then l -> n -> m.
+      "(lambda l, m: (m.append(l), l.extend([{'m': m}, [{'n': m}], (3,)]), l)[-1])([], [])",
+#if PY_VERSION_HEX >= 0x030e0000  // tuples keep their hash
+      "(lambda l: (l.append(l), l)[-1])([])",
+      "(lambda l: (l.extend([1, [2, [l, (3,)]]]), l)[-1])([])",
+#endif
+  };
+  for (const char* value : values) {
+    const auto image = frozen(value);
+    EXPECT_NE(PyObject_Hash(root(*image)), -1) << value;
+    EXPECT_EQ(testing::take_error(), "") << value;
+  }
+  // The rest hashes as it always does.
+  const auto image = frozen("(lambda l: (l.extend([l, (1, 'two', (3,))]), l)[-1])([])");
+  const Strong plain = evaluate("(1, 'two', (3,))");
+  EXPECT_EQ(PyObject_Hash(PyTuple_GET_ITEM(root(*image), 1)), PyObject_Hash(plain.get()));
+}
+
 // A slice is made from a list that is filled later and has the slice in it.
 TEST(Data, HoldsCyclesThroughWhatActionsMake) {
   const auto image =

@@ -138,7 +138,10 @@ bool Image::check_whole(Problem& problem) {
   for (uint32_t group = 0; group < view_.groups().size(); ++group) {
     if (!view_.check_group(group, View::Parts::kAll, problem)) return false;
   }
-  if (is_data()) mark_checked(path_, mapping_.file(), view_.header().header_checksum);
+  const uint64_t header_checksum = view_.header().header_checksum;
+  if (is_data() && !mapping_.was_checked(header_checksum)) {
+    mark_checked(path_, mapping_.file(), header_checksum);
+  }
   return true;
 }
 

@@ -64,16 +64,6 @@ bool has_known_secret() {
   return false;
 }
 
-PyObject* refuse(const image::Problem& problem) {
-  if (problem.python_error) return nullptr;
-  const Result<> text = PyUnicode_DecodeUTF8(
-      problem.what.data(), static_cast<Py_ssize_t>(problem.what.size()), "replace");
-  const Result<> where = PyUnicode_DecodeUTF8(
-      problem.where.data(), static_cast<Py_ssize_t>(problem.where.size()), "replace");
-  if (text && where) PyErr_Format(PyExc_TypeError, "%U: %U", where.get(), text.get());
-  return nullptr;
-}
-
 bool add_roots(image::DataGraph& graph, PyObject* roots, image::Problem& problem) {
   PyObject* name = nullptr;
   PyObject* object = nullptr;
@@ -143,14 +133,14 @@ PyObject* write_data(PyObject*, PyObject* args, PyObject* keywords) {
   image::Assembly assembly(1);
   image::Problem problem;
   if (!add_roots(graph, roots.get(), problem) || !image::write_data(graph, assembly, problem)) {
-    return refuse(problem);
+    return refuse_to_freeze(problem);
   }
   if (hashes.policy == image::HashPolicy::kFixed && (hashes.witness = abi::hash_witness()) == 0) {
     return nullptr;
   }
   assembly.finish(hashes);
   if (hashes.policy == image::HashPolicy::kFixed && !image::fix_hashes(assembly, problem)) {
-    return refuse(problem);
+    return refuse_to_freeze(problem);
   }
   int error;
   {

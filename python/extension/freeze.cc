@@ -53,13 +53,6 @@ bool parse_module(PyObject* item, Module& module) {
   return true;
 }
 
-PyObject* refuse(const image::Problem& problem) {
-  if (!problem.python_error) {
-    PyErr_Format(PyExc_TypeError, "%s: %s", problem.where.c_str(), problem.what.c_str());
-  }
-  return nullptr;
-}
-
 bool report(PyObject* progress, Py_ssize_t done, Py_ssize_t total) {
   if (progress == Py_None) return true;
   const Result<> answer = PyObject_CallFunction(progress, "nn", done, total);
@@ -117,12 +110,12 @@ PyObject* write_image(PyObject*, PyObject* args, PyObject* keywords) {
     }
     if (!graph.add_module(name, module.code, module.is_package != 0, module.origin, module.cached,
                           module.source_bytes, module.source_checksum, problem)) {
-      return refuse(problem);
+      return refuse_to_freeze(problem);
     }
     if (!report(progress, i + 1, total)) return nullptr;
   }
   std::vector<std::byte> file;
-  if (!image::write_image(graph, file, problem)) return refuse(problem);
+  if (!image::write_image(graph, file, problem)) return refuse_to_freeze(problem);
   int error;
   {
     const Detach detached;

@@ -28,6 +28,16 @@ PyObject* text_object(std::string_view text) {
   return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
 }
 
+PyObject* refuse_to_freeze(const image::Problem& problem) {
+  if (problem.python_error) return nullptr;
+  const Result<> text = PyUnicode_DecodeUTF8(
+      problem.what.data(), static_cast<Py_ssize_t>(problem.what.size()), "replace");
+  const Result<> where = PyUnicode_DecodeUTF8(
+      problem.where.data(), static_cast<Py_ssize_t>(problem.where.size()), "replace");
+  if (text && where) PyErr_Format(PyExc_TypeError, "%U: %U", where.get(), text.get());
+  return nullptr;
+}
+
 namespace {
 
 PyObject* checksum(PyObject*, PyObject* data) {

@@ -27,6 +27,10 @@ State& state_of(PyObject* module);
 // all if the image was not written by us. New reference; null if memory ran out.
 PyObject* text_object(std::string_view text);
 
+// Raises TypeError for what an image cannot hold, or leaves the Python error that is behind it.
+// Answers null.
+PyObject* refuse_to_freeze(const image::Problem& problem);
+
 // Methods of the module; see module.cc for what they take.
 PyObject* load(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* write_image(PyObject* module, PyObject* args, PyObject* keywords);

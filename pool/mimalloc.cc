@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tenure/pool/fork_gate.h"
+
 namespace tenure::pool {
 
 namespace internal {
@@ -17,6 +19,12 @@ namespace {
 constexpr char kLibrary[] = "libmimalloc.so.3";
 // First-class heaps that any thread may use.
 constexpr int kOldestMajor = 3;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsSanitized = true;
+#else
+constexpr bool kIsSanitized = false;
+#endif
 
 // The stand-ins. A heap is told from none by a pointer that nobody follows.
 char stand_in;
@@ -42,6 +50,7 @@ constexpr Mimalloc kStandIns = {
       return posix_memalign(&block, alignment, size) == 0 ? block : nullptr;
     },
     .heap_stats_get = [](mi_heap_t*, mi_stats_t*) noexcept { return false; },
+    .heap_visit_blocks = [](mi_heap_t*, bool, mi_block_visit_fun*, void*) { return false; },
     .heap_main = &stand_in_heap,
     .free = [](void* block) noexcept { std::free(block); },
     .usable_size =
@@ -70,6 +79,7 @@ bool find_all(void* library, Mimalloc& table) {
          find(library, "mi_heap_realloc", table.heap_realloc) &&
          find(library, "mi_heap_malloc_aligned", table.heap_malloc_aligned) &&
          find(library, "mi_heap_stats_get", table.heap_stats_get) &&
+         find(library, "mi_heap_visit_blocks", table.heap_visit_blocks) &&
          find(library, "mi_heap_main", table.heap_main) && find(library, "mi_free", table.free) &&
          find(library, "mi_usable_size", table.usable_size) &&
          find(library, "mi_good_size", table.good_size) &&
@@ -87,9 +97,8 @@ bool open(Mimalloc& table) {
     return false;
   }
   decltype(&mi_version) version_of = nullptr;
-  if (!find(library, "mi_version", version_of) || !find_all(library, table)) {
-    std::snprintf(table.what, sizeof table.what, "malloc: %s is not the mimalloc it was built for",
-                  kLibrary);
+  if (!find(library, "mi_version", version_of)) {
+    std::snprintf(table.what, sizeof table.what, "malloc: %s is not mimalloc", kLibrary);
     return false;
   }
   // 30607 is 3.6.7; before 3.3 it was 307 for 3.0.7.
@@ -101,9 +110,27 @@ bool open(Mimalloc& table) {
                   kOldestMajor);
     return false;
   }
+  decltype(&mi_thread_done) thread_done = nullptr;
+  if (!find(library, "mi_thread_done", thread_done) || !find_all(library, table)) {
+    std::snprintf(table.what, sizeof table.what,
+                  "malloc: mimalloc %d.%d has not all the functions that 3.6 has", major, minor);
+    return false;
+  }
   std::snprintf(table.what, sizeof table.what, "mimalloc %d.%d", major, minor);
   table.is_mimalloc = true;
+  internal::put_gate(table, thread_done);
   return true;
+}
+
+void fill(Mimalloc& table, bool is_for_sanitizer) {
+  table = kStandIns;
+  if (is_for_sanitizer) {
+    std::snprintf(table.what, sizeof table.what, "malloc: a sanitizer is to see each block");
+  } else if (!open(table)) {
+    Mimalloc stand_ins = kStandIns;
+    std::snprintf(stand_ins.what, sizeof stand_ins.what, "%s", table.what);
+    table = stand_ins;
+  }
 }
 
 }  // namespace
@@ -114,12 +141,7 @@ const Mimalloc& internal::load_mimalloc() {
   auto* const made = static_cast<Mimalloc*>(std::malloc(sizeof(Mimalloc)));
   static constinit Mimalloc emergency = kStandIns;
   if (made == nullptr) return emergency;
-  *made = kStandIns;
-  if (!open(*made)) {
-    Mimalloc stand_ins = kStandIns;
-    std::snprintf(stand_ins.what, sizeof stand_ins.what, "%s", made->what);
-    *made = stand_ins;
-  }
+  fill(*made, kIsSanitized);
   const Mimalloc* kept = nullptr;
   // Release: publishes the table to mimalloc(). Acquire: another's table, if it was first.
   if (mimalloc_table.compare_exchange_strong(kept, made, std::memory_order_acq_rel)) return *made;
@@ -130,5 +152,16 @@ const Mimalloc& internal::load_mimalloc() {
 void replace_mimalloc_for_testing(const Mimalloc* table) {
   internal::mimalloc_table.store(table, std::memory_order_release);
 }
+
+const Mimalloc& packaged_mimalloc_for_testing() {
+  static const Mimalloc table = [] {
+    Mimalloc found;
+    fill(found, false);
+    return found;
+  }();
+  return table;
+}
+
+const Mimalloc& stand_ins_for_testing() { return kStandIns; }
 
 }  // namespace tenure::pool

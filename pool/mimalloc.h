@@ -11,8 +11,12 @@
 //
 // Not for: memory that is a Python object's in the eyes of CPython, or that CPython will free.
 //
+// Built for a sanitizer, the table has these functions, too: it is to see each block, and how
+// threads pass blocks to each other.
+//
 // Thread safety: any thread, attached or not, except where mimalloc itself says otherwise. A heap
-// may be allocated from by any thread, and a block of any heap be freed by any thread.
+// may be allocated from by any thread, and a block of any heap be freed by any thread. A thread may
+// fork while others allocate: see fork_gate.h.
 #ifndef TENURE_POOL_MIMALLOC_H_
 #define TENURE_POOL_MIMALLOC_H_
 
@@ -39,6 +43,8 @@ struct Mimalloc {
   decltype(&mi_heap_realloc) heap_realloc;
   decltype(&mi_heap_malloc_aligned) heap_malloc_aligned;
   decltype(&mi_heap_stats_get) heap_stats_get;
+  // Requires: nobody else uses the heap meanwhile. False without mimalloc.
+  decltype(&mi_heap_visit_blocks) heap_visit_blocks;
   decltype(&mi_heap_main) heap_main;
   decltype(&mi_free) free;
   decltype(&mi_usable_size) usable_size;
@@ -48,7 +54,8 @@ struct Mimalloc {
   decltype(&mi_arenas_purge) arenas_purge;
 
   // False if the functions are the stand-ins over malloc(). Heaps are then names only:
-  // heap_destroy() and heap_collect() do nothing, heap_stats_get() answers false.
+  // heap_destroy() and heap_collect() do nothing, heap_stats_get() and heap_visit_blocks() answer
+  // false.
   bool is_mimalloc;
   // "mimalloc 3.6", or "malloc: " and why mimalloc is not there.
   char what[160];
@@ -71,6 +78,13 @@ inline const Mimalloc& mimalloc() {
 // For tests that take memory away: all of this copy's calls go through `table`, which has to stay.
 // Null for the library's own again. Requires: no other thread is in mimalloc().
 void replace_mimalloc_for_testing(const Mimalloc* table);
+
+// For tests of the library itself: its functions, also where the build is for a sanitizer; the
+// stand-ins if it is not there. Never fails. Thread state: any.
+const Mimalloc& packaged_mimalloc_for_testing();
+
+// For tests that the stand-ins do. Never fails. Thread state: any.
+const Mimalloc& stand_ins_for_testing();
 
 }  // namespace tenure::pool
 

@@ -19,6 +19,8 @@ namespace {
 constexpr char kLibrary[] = "libmimalloc.so.3";
 // First-class heaps that any thread may use.
 constexpr int kOldestMajor = 3;
+// The library's own unit.
+constexpr long kSmallestPurgeKib = 64;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kIsSanitized = true;
@@ -115,6 +117,16 @@ bool open(Mimalloc& table) {
     std::snprintf(table.what, sizeof table.what,
                   "malloc: mimalloc %d.%d has not all the functions that 3.6 has", major, minor);
     return false;
+  }
+  // Where the kernel has huge pages it gives no range back that is smaller than one, and of what a
+  // program has freed here and there that is most. Only where the environment says nothing of it.
+  decltype(&mi_option_get) get_option = nullptr;
+  decltype(&mi_option_set_default) set_default = nullptr;
+  if (find(library, "mi_option_get", get_option) &&
+      find(library, "mi_option_set_default", set_default)) {
+    // Makes it read the environment.
+    static_cast<void>(get_option(mi_option_arena_purge_min_size));
+    set_default(mi_option_arena_purge_min_size, kSmallestPurgeKib);
   }
   std::snprintf(table.what, sizeof table.what, "mimalloc %d.%d", major, minor);
   table.is_mimalloc = true;

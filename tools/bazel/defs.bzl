@@ -55,6 +55,7 @@ _FREE_THREADED_PACKAGES = [
     "handles",
     "handles/bind",
     "immortal",
+    "pool",
 ]
 
 def _copts(exceptions, copts):

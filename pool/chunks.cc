@@ -1,0 +1,56 @@
+#include "tenure/pool/chunks.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "tenure/pool/mimalloc.h"
+
+namespace tenure::pool::internal {
+namespace {
+
+// Trivially destructible, so that it can be used for as long as the thread runs any code.
+constinit thread_local void* kept = nullptr;
+constinit thread_local bool ends_noticed = false;
+
+void free_chunk(void* chunk) noexcept { mimalloc().free(chunk); }
+
+void at_thread_exit(void* /*value*/) {
+  // What is kept after this is noticed again.
+  ends_noticed = false;
+  drop_kept_chunk();
+}
+
+pthread_once_t once = PTHREAD_ONCE_INIT;
+pthread_key_t exit_key;
+bool has_exit_key = false;
+
+// Whether this thread's end will give back what it keeps.
+bool notice_end() noexcept {
+  if (ends_noticed) return true;
+  pthread_once(&once, [] { has_exit_key = pthread_key_create(&exit_key, &at_thread_exit) == 0; });
+  ends_noticed = has_exit_key && pthread_setspecific(exit_key, &kept) == 0;
+  return ends_noticed;
+}
+
+}  // namespace
+
+void* take_chunk(size_t size) noexcept {
+  if (size == kSmallChunk && kept != nullptr) return std::exchange(kept, nullptr);
+  const Mimalloc& mi = mimalloc();
+  return mi.heap_malloc(mi.heap_main(), size);
+}
+
+void give_chunk_back(void* chunk, size_t size) noexcept {
+  if (size == kSmallChunk && kept == nullptr && notice_end()) {
+    kept = chunk;
+  } else {
+    free_chunk(chunk);
+  }
+}
+
+void drop_kept_chunk() noexcept {
+  if (kept != nullptr) free_chunk(std::exchange(kept, nullptr));
+}
+
+}  // namespace tenure::pool::internal

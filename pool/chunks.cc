@@ -36,13 +36,17 @@ bool notice_end() noexcept {
 }  // namespace
 
 void* take_chunk(size_t size) noexcept {
-  if (size == kSmallChunk && kept != nullptr) return std::exchange(kept, nullptr);
+  if (size == kSmallChunk && kept != nullptr) {
+    unpoison(kept, size);
+    return std::exchange(kept, nullptr);
+  }
   const Mimalloc& mi = mimalloc();
   return mi.heap_malloc(mi.heap_main(), size);
 }
 
 void give_chunk_back(void* chunk, size_t size) noexcept {
   if (size == kSmallChunk && kept == nullptr && notice_end()) {
+    poison(chunk, size);
     kept = chunk;
   } else {
     free_chunk(chunk);
@@ -50,7 +54,9 @@ void give_chunk_back(void* chunk, size_t size) noexcept {
 }
 
 void drop_kept_chunk() noexcept {
-  if (kept != nullptr) free_chunk(std::exchange(kept, nullptr));
+  if (kept == nullptr) return;
+  unpoison(kept, kSmallChunk);
+  free_chunk(std::exchange(kept, nullptr));
 }
 
 }  // namespace tenure::pool::internal

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "tenure/core/abi/drop.h"
 #include "tenure/core/decref.h"
 #include "tenure/core/decref_queue.h"
 #include "tenure/pool/chunks.h"
@@ -24,8 +25,6 @@ struct ReferencePool::Chunk {
 namespace {
 
 constexpr size_t kLargestChunk = size_t{256} << 10;
-// Objects are fetched so many drops ahead.
-constexpr ptrdiff_t kAhead = 8;
 
 #ifdef NDEBUG
 constexpr bool kWarns = false;
@@ -116,13 +115,19 @@ bool ReferencePool::grow() noexcept {
   return true;
 }
 
-// From the newest chunk, which is empty, to the one below it, which is full.
-void ReferencePool::shrink() noexcept {
-  Chunk* const chunk = std::exchange(chunks_, chunks_->older);
-  below_ = chunk->below_older;
-  internal::give_chunk_back(chunk, chunk->size);
+// The newest chunk is no longer the pool's, nor are the references in it; null for room_. What is
+// left has no room.
+ReferencePool::Chunk* ReferencePool::take_newest() noexcept {
+  Chunk* const taken = chunks_;
+  if (taken == nullptr) {
+    next_ = end_ = room_end_ = room_;
+    return nullptr;
+  }
+  chunks_ = taken->older;
+  below_ = taken->below_older;
   begin_ = chunks_ == nullptr ? room_ : chunks_->begin();
-  next_ = end_ = chunks_ == nullptr ? room_ + kOwnRoom : chunks_->end();
+  next_ = end_ = chunks_ == nullptr ? room_end_ : chunks_->end();
+  return taken;
 }
 
 void ReferencePool::note_growth() {
@@ -145,17 +150,23 @@ void ReferencePool::note_growth() {
 
 void ReferencePool::drain() {
   if (size() == 0) return;
-  PyObject* const error = PyErr_GetRaisedException();
   PyThreadState* const state = abi::current_state();
-  for (;;) {
-    // Taken out before it is dropped: its destructor may keep something here.
-    while (next_ != begin_) {
-      PyObject* const object = *--next_;
-      if (next_ - begin_ >= kAhead) __builtin_prefetch(next_[-kAhead], 1);
-      decref_reporting(object, state);
+  PyObject* const error = abi::has_error(state) ? PyErr_GetRaisedException() : nullptr;
+  // What destructors keep here meanwhile goes into new chunks, so that no drop has to look.
+  while (size() > 0) {
+    PyObject* const* const begin = begin_;
+    PyObject* const* next = next_;
+    Chunk* const chunk = take_newest();
+    if (abi::ends_are_traced()) {
+      while (next != begin) decref_reporting(*--next, state);
+    } else {
+      while (next != begin) {
+        abi::decref_untraced(*--next);
+        if (abi::has_error(state)) [[unlikely]]
+          PyErr_WriteUnraisable(nullptr);
+      }
     }
-    if (chunks_ == nullptr) break;
-    shrink();
+    if (chunk != nullptr) internal::give_chunk_back(chunk, chunk->size);
   }
   if (error != nullptr) PyErr_SetRaisedException(error);
 }
@@ -163,13 +174,12 @@ void ReferencePool::drain() {
 void ReferencePool::drop_detached() noexcept {
   detached_count.fetch_add(size(), std::memory_order_relaxed);
   DecrefQueue* const queue = queue_of(interpreter_);
-  for (;;) {
-    while (next_ != begin_) {
-      PyObject* const object = *--next_;
-      if (queue != nullptr) queue->defer(object);
-    }
-    if (chunks_ == nullptr) break;
-    shrink();
+  while (size() > 0) {
+    PyObject* const* const begin = begin_;
+    PyObject* const* next = next_;
+    Chunk* const chunk = take_newest();
+    while (queue != nullptr && next != begin) queue->defer(*--next);
+    if (chunk != nullptr) internal::give_chunk_back(chunk, chunk->size);
   }
 }
 

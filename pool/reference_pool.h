@@ -79,9 +79,11 @@ class [[nodiscard]] ReferencePool {
   // drops the reference. Requires: attached. In a debug build it runs Python code when it warns.
   PyObject* keep(PyObject* object) {
     if (object == nullptr) return nullptr;
-    if (next_ == end_) [[unlikely]]
+    PyObject** const slot = next_;
+    if (slot == end_) [[unlikely]]
       return keep_slowly(object);
-    *next_++ = object;
+    *slot = object;
+    next_ = slot + 1;
     return object;
   }
 
@@ -136,17 +138,18 @@ class [[nodiscard]] ReferencePool {
   [[gnu::noinline]] PyObject* keep_slowly(PyObject* object);
   void keep_or_end(PyObject* object);
   bool grow() noexcept;
-  void shrink() noexcept;
+  Chunk* take_newest() noexcept;
   void note_growth();
   void drain();
   void drop_detached() noexcept;
   void leave_stack() noexcept;
 
-  // Invariants: begin_ <= next_ <= end_, all in the newest chunk or else in room_; below_ is how
-  // many there are in the chunks under it, and in room_.
+  // Invariants: begin_ <= next_ <= end_, all in the newest chunk or else in room_; what lies below
+  // the newest chunk is full, room_ up to room_end_; below_ is how many there are in it.
   PyObject** next_ = room_;
   PyObject** begin_ = room_;
   PyObject** end_ = room_ + kOwnRoom;
+  PyObject** room_end_ = room_ + kOwnRoom;
   Chunk* chunks_ = nullptr;  // the newest first
   size_t below_ = 0;
   size_t noted_at_ = kOvergrown;

@@ -616,10 +616,13 @@ void touch(volatile char* byte) { *byte = 1; }
 
 TEST(ArenaDeathTest, BehindABlock) {
   Arena arena;
-  auto* const block = static_cast<char*>(arena.allocate(24));
-  (void)arena.allocate(24);
-  EXPECT_DEATH(touch(block + 24), "use-after-poison");
-  EXPECT_DEATH(touch(block - 1), "use-after-poison|heap-buffer-overflow");
+  auto* const first = static_cast<char*>(arena.allocate(24));
+  auto* const second = static_cast<char*>(arena.allocate(24));
+  touch(first + 23);
+  touch(second);
+  EXPECT_DEATH(touch(first + 24), "use-after-poison");
+  EXPECT_DEATH(touch(second - 1), "use-after-poison");
+  EXPECT_DEATH(touch(second + 24), "use-after-poison");
 }
 
 TEST(ArenaDeathTest, AfterReset) {
@@ -628,7 +631,16 @@ TEST(ArenaDeathTest, AfterReset) {
   auto* const large = static_cast<char*>(arena.allocate(100'000));
   arena.reset();
   EXPECT_DEATH(touch(block), "use-after-poison");
-  (void)large;
+  EXPECT_DEATH(touch(large), "use-after-poison");
+}
+
+TEST(ArenaDeathTest, AfterItsEnd) {
+  char* block = nullptr;
+  {
+    Arena arena;
+    block = static_cast<char*>(arena.allocate(24));
+  }
+  EXPECT_DEATH(touch(block), "use-after-poison");
 }
 
 TEST(ArenaDeathTest, AfterItsScope) {

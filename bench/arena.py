@@ -112,7 +112,7 @@ _register(
     "A million mixed allocations in an arena that was reset.",
     "million",
     "fill",
-    f"{_FILL}; the arena is one and the same, reset after each fill; peers as of pool/arena/fill",
+    f"{_FILL}; the second fill of an arena, which was reset; peers as of pool/arena/fill",
     _PEERS,
     own="reset",
 )

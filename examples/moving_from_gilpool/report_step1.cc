@@ -1,61 +1,59 @@
-// Step 1: handles that say who owns what. What is made once for a call is still the pool's, and is
-// borrowed from it; what is made in a loop is owned by the turn that made it.
+// Step 1: a ReferencePool in place of the pool of our own, and nothing else.
 //
 // Built by Bazel:   ./dev bazel build //examples/moving_from_gilpool:report_step1
 
-#include "tenure/examples/moving_from_gilpool/gil_pool.h"
-#include "tenure/handles/handles.h"
-#include "tenure/handles/raise.h"
+#include "tenure/pool/reference_pool.h"
 
-using report::GilPool;
-using namespace tenure;
+using tenure::pool::ReferencePool;
 
 namespace {
 
-// The pool's own(), of what our functions answer. Borrows from the pool.
-template <View T>
-Result<Borrowed<T>> own(GilPool& pool, Result<T>&& made) {
-  return Result<Borrowed<T>>(pool.own(std::move(made).release()));
-}
-
-// A new reference: the caller's pool does not keep what this one answers.
-Result<Dict> totals(const Object& orders) {
-  GilPool pool;
-  const Borrowed<Dict> sums = TENURE_TRY(own(pool, Dict::make()));
-  for (Result<> step : orders.each()) {
-    const Owned<> order = TENURE_TRY(std::move(step));
-    const Owned<> customer = TENURE_TRY(order.getattr("customer"));
-    const Owned<> amount = TENURE_TRY(order.getattr("amount"));
-    double sum = TENURE_TRY(Float::from(amount));
-    const Lookup<> before = sums.get(customer);
-    if (!before.ok()) return Failed{};
-    if (before) sum += TENURE_TRY((*before).as<Float>()).value();
-    const Owned<Float> after = TENURE_TRY(Float::make(sum));
-    TENURE_TRY(sums.set(customer, after));
+// The sum of the amounts of each customer's orders.
+PyObject* totals(PyObject* /*module*/, PyObject* orders) {
+  ReferencePool pool;
+  PyObject* sums = pool.keep(PyDict_New());
+  if (sums == nullptr) return nullptr;
+  PyObject* iterator = pool.keep(PyObject_GetIter(orders));
+  if (iterator == nullptr) return nullptr;
+  while (PyObject* order = pool.keep(PyIter_Next(iterator))) {
+    PyObject* customer = pool.keep(PyObject_GetAttrString(order, "customer"));
+    if (customer == nullptr) return nullptr;
+    PyObject* amount = pool.keep(PyObject_GetAttrString(order, "amount"));
+    if (amount == nullptr) return nullptr;
+    double sum = PyFloat_AsDouble(amount);
+    if (sum == -1.0 && PyErr_Occurred()) return nullptr;
+    PyObject* before = PyDict_GetItemWithError(sums, customer);
+    if (before != nullptr) sum += PyFloat_AS_DOUBLE(before);
+    if (before == nullptr && PyErr_Occurred()) return nullptr;
+    PyObject* after = pool.keep(PyFloat_FromDouble(sum));
+    if (after == nullptr || PyDict_SetItem(sums, customer, after) < 0) return nullptr;
   }
-  return sums.new_ref();
+  if (PyErr_Occurred()) return nullptr;
+  return Py_NewRef(sums);
 }
 
-Result<Str> longest(const Object& texts) {
-  std::optional<Owned<Str>> found;
-  for (Result<> step : texts.each()) {
-    Owned<> item = TENURE_TRY(std::move(step));
-    Owned<Str> text = TENURE_TRY(std::move(item).as<Str>());
-    if (!found || text.size() > found->size()) found = std::move(text);
+// The longest of some strs, the first of those that are equally long.
+PyObject* longest(PyObject* /*module*/, PyObject* texts) {
+  ReferencePool pool;
+  PyObject* iterator = pool.keep(PyObject_GetIter(texts));
+  if (iterator == nullptr) return nullptr;
+  PyObject* found = nullptr;
+  while (PyObject* text = pool.keep(PyIter_Next(iterator))) {
+    if (!PyUnicode_Check(text)) {
+      return PyErr_Format(PyExc_TypeError, "expected str, not %.200s", Py_TYPE(text)->tp_name);
+    }
+    if (found == nullptr || PyUnicode_GET_LENGTH(text) > PyUnicode_GET_LENGTH(found)) found = text;
   }
-  if (!found) return raise_value_error("there are no texts");
-  return *std::move(found);
+  if (PyErr_Occurred()) return nullptr;
+  if (found == nullptr) {
+    PyErr_SetString(PyExc_ValueError, "there are no texts");
+    return nullptr;
+  }
+  return Py_NewRef(found);
 }
 
-PyObject* call_totals(PyObject* /*module*/, PyObject* orders) {
-  return totals(Borrowed<>(orders)).release();
-}
-PyObject* call_longest(PyObject* /*module*/, PyObject* texts) {
-  return longest(Borrowed<>(texts)).release();
-}
-
-PyMethodDef methods[] = {{"totals", call_totals, METH_O, nullptr},
-                         {"longest", call_longest, METH_O, nullptr},
+PyMethodDef methods[] = {{"totals", totals, METH_O, nullptr},
+                         {"longest", longest, METH_O, nullptr},
                          {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef definition = {

@@ -20,6 +20,7 @@ GUIDES = (
     "literals.md",
     "moving-from-gilpool.md",
     "moving-from-pybind11.md",
+    "pools.md",
 )
 _CPP = re.compile(r"^```cpp\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PYTHON = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -6,13 +6,14 @@ import gc
 import importlib
 import sys
 import unittest
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path.cwd() / "examples" / "moving_from_gilpool"))
 
-STEPS = ("before", "step1", "step2")
+STEPS = ("before", "step1", "step2", "step3")
 
 
 class Order:
@@ -105,13 +106,25 @@ class StepsTest(unittest.TestCase):
         return kind.most  # type: ignore[attr-defined, no-any-return]
 
     def test_loops(self) -> None:
-        """The pool kept everything that came by; the steps keep what they use."""
-        before, *steps = self.modules
-        self.assertEqual(self.most_alive(Order, before.totals), 1000)
-        self.assertEqual(self.most_alive(Text, before.longest), 1000)
-        for step in steps:
+        """A pool keeps everything that comes by; handles keep what is used."""
+        before, step1, *with_handles = self.modules
+        for module in (before, step1):
+            self.assertEqual(self.most_alive(Order, module.totals), 1000)
+            self.assertEqual(self.most_alive(Text, module.longest), 1000)
+        for step in with_handles:
             self.assertLessEqual(self.most_alive(Order, step.totals), 2)
             self.assertLessEqual(self.most_alive(Text, step.longest), 3)
+
+    @unittest.skipUnless(hasattr(sys, "gettotalrefcount"), "only debug builds warn")
+    def test_pools_that_grow_warn(self) -> None:
+        for module, expected in zip(self.modules[1:], (True, False, False)):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                module.longest("a text" for _ in range(100_000))
+            said = [str(one.message) for one in caught]
+            self.assertEqual(bool(said), expected, module.__name__)
+            for text in said:
+                self.assertRegex(text, r"^the ReferencePool of report_step1\.cc:\d+ holds \d+ ")
 
     def test_nothing_leaks_after_the_call(self) -> None:
         customer = "a customer"

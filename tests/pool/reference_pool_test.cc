@@ -210,11 +210,15 @@ class UnraisableTest : public ::testing::Test {
 };
 
 TEST_F(UnraisableTest, ErrorsOfDestructorsAreReported) {
+  const bool is_debug = testing::reference_total() > 0;
   Deaths deaths;
   {
     ReferencePool pool;
     fill(pool, deaths, 5);
-    pool.keep(new_mortal([] { PyErr_SetString(PyExc_ValueError, "of C"); }).release());
+    // Debug interpreters end the process at that.
+    if (!is_debug) {
+      pool.keep(new_mortal([] { PyErr_SetString(PyExc_ValueError, "of C"); }).release());
+    }
     fill(pool, deaths, 5);
     const Strong names = testing::run(
         "class Raising:\n"
@@ -225,7 +229,8 @@ TEST_F(UnraisableTest, ErrorsOfDestructorsAreReported) {
   }
   EXPECT_EQ(PyErr_Occurred(), nullptr);
   EXPECT_EQ(deaths.count(), 10);
-  EXPECT_EQ(said(), "['TypeError: of Python', 'ValueError: of C']");
+  EXPECT_EQ(said(),
+            is_debug ? "['TypeError: of Python']" : "['TypeError: of Python', 'ValueError: of C']");
 }
 
 // What listens to the end of objects hears of all of them.

@@ -4,6 +4,10 @@
 
 #include <utility>
 
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
 #include "tenure/pool/mimalloc.h"
 
 namespace tenure::pool::internal {
@@ -13,7 +17,20 @@ namespace {
 constinit thread_local void* kept = nullptr;
 constinit thread_local bool ends_noticed = false;
 
-void free_chunk(void* chunk) noexcept { mimalloc().free(chunk); }
+// ThreadSanitizer does not see what orders the threads that a chunk passes between.
+#ifdef __SANITIZE_THREAD__
+char passing;
+void before_passing() { __tsan_release(&passing); }
+void after_passing() { __tsan_acquire(&passing); }
+#else
+void before_passing() {}
+void after_passing() {}
+#endif
+
+void free_chunk(void* chunk) noexcept {
+  before_passing();
+  mimalloc().free(chunk);
+}
 
 void at_thread_exit(void* /*value*/) {
   // What is kept after this is noticed again.
@@ -41,7 +58,9 @@ void* take_chunk(size_t size) noexcept {
     return std::exchange(kept, nullptr);
   }
   const Mimalloc& mi = mimalloc();
-  return mi.heap_malloc(mi.heap_main(), size);
+  void* const chunk = mi.heap_malloc(mi.heap_main(), size);
+  after_passing();
+  return chunk;
 }
 
 void give_chunk_back(void* chunk, size_t size) noexcept {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import random
+import subprocess
 import sys
 import threading
 import unittest
@@ -94,6 +95,24 @@ class DocumentsTest(unittest.TestCase):
     def test_large(self) -> None:
         rows = [{"name": f"row {i}\n", "numbers": [i, i / 3], "none": None} for i in range(20_000)]
         self.assertEqual(documents.parse(json.dumps(rows)), rows)
+
+    def test_out_of_memory(self) -> None:
+        """Want of memory for the tree is a MemoryError, and the process goes on."""
+        # Before mimalloc is opened, which reserves more than that in advance where it can.
+        code = (
+            "import resource, sys\n"
+            f"sys.path.insert(0, {FOLDER!r})\n"
+            "import documents\n"
+            "text = '[' + '1,' * 5_000_000 + '1]'\n"
+            "limit = int(open('/proc/self/statm').read().split()[0]) * 4096 + 100_000_000\n"
+            "resource.setrlimit(resource.RLIMIT_AS, (limit, -1))\n"
+            "try:\n"
+            "    documents.parse(text)\n"
+            "except MemoryError:\n"
+            "    print(documents.parse('[1, 2]'))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (0, "[1, 2]\n"), done.stderr)
 
     def test_in_threads(self) -> None:
         values = [some_value(random.Random(i)) for i in range(40)]

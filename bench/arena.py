@@ -143,6 +143,14 @@ _register(
     ("own-heap",),
 )
 _register(
+    "pool/arena/alternatives/teardown",
+    "The end of a million, against chunks of a heap of their own (docs/decisions/0026).",
+    "million",
+    "drop",
+    f"{_DROP}; {_AGAIN}",
+    ("own-heap",),
+)
+_register(
     "pool/arena/alternatives/scope",
     "A small scope, against chunks of a heap of their own (docs/decisions/0026).",
     "scope",

@@ -79,8 +79,7 @@ def _register_owned(kind: str, count: int, target: Target | None) -> None:
     add(name, measure, target=target)
 
 
-# Within what one layout of the code differs from another.
-_FILL = Target(0.97, "filled no slower than the old pool")
+_FILL = Target(1, "filled no slower than the old pool")
 _DRAIN = Target(1, "drained faster than the old pool")
 _OWNED = Target(1, "an Owned is faster than either pool")
 

@@ -161,9 +161,9 @@ void ReferencePool::drain() {
       while (next != begin) decref_reporting(*--next, state);
     } else {
       while (next != begin) {
-        abi::decref_untraced(*--next);
-        if (abi::has_error(state)) [[unlikely]]
+        if (abi::decref_untraced(*--next) && abi::has_error(state)) [[unlikely]] {
           PyErr_WriteUnraisable(nullptr);
+        }
       }
     }
     if (chunk != nullptr) internal::give_chunk_back(chunk, chunk->size);

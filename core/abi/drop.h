@@ -17,12 +17,13 @@ inline bool ends_are_traced() {
 }
 
 // Py_DECREF() while no ends are traced: what the interpreter does besides at the end of an object
-// that the collector does not know is to tell that. Steals.
-inline void decref_untraced(PyObject* object) {
+// that the collector does not know is to tell that. Steals. False if the object lives on, so that
+// no code of anybody's has run.
+inline bool decref_untraced(PyObject* object) {
 #if defined(Py_GIL_DISABLED) || defined(Py_DEBUG) || defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS)
   Py_DECREF(object);
 #else
-  if (_Py_IsImmortal(object) || --object->ob_refcnt != 0) return;
+  if (_Py_IsImmortal(object) || --object->ob_refcnt != 0) return false;
   PyTypeObject* const type = Py_TYPE(object);
   if ((type->tp_flags & Py_TPFLAGS_HAVE_GC) != 0) {
     _Py_Dealloc(object);
@@ -30,6 +31,7 @@ inline void decref_untraced(PyObject* object) {
     type->tp_dealloc(object);
   }
 #endif
+  return true;
 }
 
 }  // namespace tenure::abi

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tenure/core/abi/thread.h"
 #include "tenure/core/strong.h"
 #include "tenure/tests/support/deferred.h"
 #include "tenure/tests/support/python.h"
@@ -15,15 +16,17 @@ TEST(Drop, EndsAnObjectWithItsLastReference) {
   testing::Deaths deaths;
   PyObject* const object = deaths.make().release();
   Py_INCREF(object);
-  decref_untraced(object);
+  // Some builds do not know, and then say that it may have ended.
+  const bool may_have_ended = decref_untraced(object);
   EXPECT_EQ(deaths.count(), 0);
-  decref_untraced(object);
+  EXPECT_TRUE(decref_untraced(object));
   EXPECT_EQ(deaths.count(), 1);
+  EXPECT_EQ(may_have_ended, kFreeThreaded || testing::reference_total() > 0);
 }
 
 TEST(Drop, ChangesNoImmortal) {
   const Py_ssize_t before = Py_REFCNT(Py_None);
-  for (int i = 0; i < 100; ++i) decref_untraced(Py_None);
+  for (int i = 0; i < 100; ++i) (void)decref_untraced(Py_None);
   EXPECT_EQ(Py_REFCNT(Py_None), before);
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tenure/pool/mimalloc.h"
+
 namespace tenure::pool {
 
 // What is in front of a chunk's room.
@@ -188,6 +190,11 @@ void Arena::reset() noexcept {
   Mark beginning;
   beginning.next = reinterpret_cast<char*>(room_.data());
   rewind(beginning);
+}
+
+void Arena::trim() noexcept {
+  internal::drop_kept_chunk();
+  mimalloc().arenas_purge();
 }
 
 void Arena::end() noexcept {

@@ -47,6 +47,11 @@ void raise_high_water(uint64_t size) noexcept {
   }
 }
 
+PyInterpreterState* attached_interpreter() noexcept {
+  assert(is_attached());
+  return abi::interpreter_of(abi::current_state());
+}
+
 DecrefQueue* queue_of(const PyInterpreterState* interpreter) noexcept {
   for (DecrefQueue* queue = DecrefQueue::newest(); queue != nullptr; queue = queue->next()) {
     if (queue->gate().interpreter() == interpreter && !queue->is_finished()) return queue;
@@ -57,9 +62,7 @@ DecrefQueue* queue_of(const PyInterpreterState* interpreter) noexcept {
 }  // namespace
 
 ReferencePool::ReferencePool(std::source_location where) noexcept
-    : interpreter_(abi::interpreter_of(abi::current_state())),
-      outer_(std::exchange(innermost, this)),
-      where_(where) {}
+    : interpreter_(attached_interpreter()), outer_(std::exchange(innermost, this)), where_(where) {}
 
 ReferencePool::~ReferencePool() {
   raise_high_water(size());
@@ -67,7 +70,9 @@ ReferencePool::~ReferencePool() {
   if (is_attached_to(interpreter_)) [[likely]] {
     drain();
   } else {
-    assert(false && "a ReferencePool ends where its interpreter is attached");
+    // Python 3.13 unwinds the stacks of threads that it ends.
+    assert((Py_IsFinalizing() != 0 || Py_IsInitialized() == 0) &&
+           "a ReferencePool ends where its interpreter is attached");
     drop_detached();
   }
 }
@@ -80,7 +85,7 @@ void ReferencePool::leave_stack() noexcept {
 }
 
 ReferencePool* ReferencePool::current() noexcept {
-  const PyInterpreterState* const interpreter = abi::interpreter_of(abi::current_state());
+  const PyInterpreterState* const interpreter = attached_interpreter();
   ReferencePool* pool = innermost;
   while (pool != nullptr && pool->interpreter_ != interpreter) pool = pool->outer_;
   return pool;

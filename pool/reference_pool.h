@@ -16,8 +16,8 @@
 // name, which is dropped before it has ended; raise, which is reported as unraisable. A Python
 // error that is set before is set after.
 //
-// Not for: new code, where an Owned says where its object ends and costs less; generators and
-// coroutines, whose frames are left while the pools of their callers go on.
+// Not for: new code, where an Owned says where its object ends and costs less; coroutines and
+// greenlets, whose frames are left while the pools of others go on.
 //
 // Thread safety: attached for everything; a pool is its thread's and its interpreter's. Each copy
 // of this code, in however many extension modules, has pools of its own. In the child of a fork the
@@ -25,6 +25,7 @@
 #ifndef TENURE_POOL_REFERENCE_POOL_H_
 #define TENURE_POOL_REFERENCE_POOL_H_
 
+#include <cassert>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -78,6 +79,7 @@ class [[nodiscard]] ReferencePool {
   // Null, with a Python error set, stays that. Null with MemoryError if there is no memory, which
   // drops the reference. Requires: attached. In a debug build it runs Python code when it warns.
   PyObject* keep(PyObject* object) {
+    assert(is_attached_to(interpreter_));
     if (object == nullptr) return nullptr;
     PyObject** const slot = next_;
     if (slot == end_) [[unlikely]]

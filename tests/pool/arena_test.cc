@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <map>
@@ -575,6 +576,30 @@ TEST(ArenaTest, TakesWhatItNeedsIfThereIsNoMore) {
     EXPECT_GE(arena.bytes_used(), 200U);
   }
   replace_mimalloc_for_testing(real);
+}
+
+long resident_mib() {
+  std::ifstream in("/proc/self/statm");
+  long size = 0;
+  long resident = 0;
+  in >> size >> resident;
+  return resident * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
+}
+
+TEST(ArenaTest, TrimGivesMemoryBack) {
+  ASSERT_TRUE(mimalloc().is_mimalloc);
+  Arena::trim();
+  const long before = resident_mib();
+  {
+    Arena arena;
+    for (int i = 0; i < 200; ++i) std::memset(arena.allocate(1 << 20), 1, 1 << 20);
+    for (int i = 0; i < 50'000; ++i) std::memset(arena.allocate(2000), 1, 2000);
+    EXPECT_GE(resident_mib(), before + 280);
+  }
+  Arena::trim();
+  EXPECT_LE(resident_mib(), before + 56) << "a fifth of it";
+  Arena again;
+  std::memset(again.allocate(1 << 20), 1, 1 << 20);
 }
 
 TEST(ArenaTest, WorksOverMalloc) {

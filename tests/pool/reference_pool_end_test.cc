@@ -1,7 +1,10 @@
 // Pools of references that are still there when their interpreter ends. That is an error, which
 // debug builds assert; otherwise what they hold is leaked, and nothing is touched.
 
+#include <atomic>
+#include <chrono>
 #include <optional>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -61,7 +64,6 @@ const Program in_a_destructor("in_a_destructor", [] {
 
 TEST(ReferencePoolEndTest, InADestructor) { EXPECT_TRUE(passes(in_a_destructor)); }
 
-#ifdef NDEBUG
 const Program after_the_end("after_the_end", [] {
   testing::start_python();
   std::optional<ReferencePool> pool;
@@ -89,6 +91,33 @@ TEST(ReferencePoolEndTest, AfterTheEndOfAnInterpreterWithAQueue) {
   EXPECT_TRUE(passes(with_a_queue));
 }
 
+// In Python 3.13 the thread is ended by unwinding its stack, in later versions it hangs.
+const Program in_a_thread_that_python_ends("in_a_thread_that_python_ends", [] {
+  testing::start_python();
+  std::atomic<bool> ready = false;
+  std::thread([&] {
+    PyGILState_Ensure();
+    ReferencePool pool;
+    fill(pool);
+    PyThreadState* const state = PyEval_SaveThread();
+    ready = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    while (Py_IsInitialized() != 0) std::this_thread::yield();
+    PyEval_RestoreThread(state);
+  }).detach();
+  PyThreadState* const state = PyEval_SaveThread();
+  while (!ready) std::this_thread::yield();
+  PyEval_RestoreThread(state);
+  require(Py_FinalizeEx() == 0, "the interpreter ends");
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+});
+
+TEST(ReferencePoolEndTest, InAThreadThatPythonEnds) {
+  EXPECT_TRUE(passes(in_a_thread_that_python_ends));
+}
+
+#ifdef NDEBUG
+// An error that debug builds assert.
 const Program of_a_subinterpreter("of_a_subinterpreter", [] {
   testing::start_python();
   std::optional<ReferencePool> pool;

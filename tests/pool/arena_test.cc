@@ -578,6 +578,8 @@ TEST(ArenaTest, TakesWhatItNeedsIfThereIsNoMore) {
   replace_mimalloc_for_testing(real);
 }
 
+// Sanitizers have memory of their own for it.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 long resident_mib() {
   std::ifstream in("/proc/self/statm");
   long size = 0;
@@ -601,6 +603,7 @@ TEST(ArenaTest, TrimGivesMemoryBack) {
   Arena again;
   std::memset(again.allocate(1 << 20), 1, 1 << 20);
 }
+#endif
 
 TEST(ArenaTest, WorksOverMalloc) {
   internal::drop_kept_chunk();

@@ -12,8 +12,8 @@
 // it has doubled.
 //
 // Pools nest. At the end of one, its references are dropped, the newest first. Destructors may then
-// run any code: make pools, which are of the outer ones then; keep something in this very one, by
-// name, which is dropped before it has ended; raise, which is reported as unraisable. A Python
+// run any code: make pools, which nest in the outer ones; keep something in this very one, by name,
+// which is dropped before it has ended; raise, which is reported as unraisable. A Python
 // error that is set before is set after.
 //
 // Not for: new code, where an Owned says where its object ends and costs less; coroutines and
@@ -63,8 +63,8 @@ class [[nodiscard]] ReferencePool {
   // those that were made before it.
   explicit ReferencePool(std::source_location where = std::source_location::current()) noexcept;
   // Drops all references. Where the thread is not attached to the pool's interpreter, which is an
-  // error that debug builds assert, they are left to the interpreter's queue of deferred decrefs,
-  // or leaked if it has none.
+  // error that debug builds assert unless Python is ending, they are left to the interpreter's
+  // queue of deferred decrefs, or leaked if it has none.
   ~ReferencePool();
   ReferencePool(const ReferencePool&) = delete;
   ReferencePool& operator=(const ReferencePool&) = delete;

@@ -112,6 +112,13 @@ bool open(Mimalloc& table) {
                   kOldestMajor);
     return false;
   }
+  // What the library calls of its own is found in the process's first, so it would be another's.
+  void* const in_sight = dlsym(RTLD_DEFAULT, "mi_version");
+  if (in_sight != nullptr && in_sight != reinterpret_cast<void*>(version_of)) {
+    std::snprintf(table.what, sizeof table.what,
+                  "malloc: another mimalloc is linked with the process");
+    return false;
+  }
   decltype(&mi_thread_done) thread_done = nullptr;
   if (!find(library, "mi_thread_done", thread_done) || !find_all(library, table)) {
     std::snprintf(table.what, sizeof table.what,

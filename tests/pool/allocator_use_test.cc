@@ -306,7 +306,12 @@ TEST(AllocatorUseTest, KeepsTheContract) {
 }
 TEST(AllocatorUseTest, CountsExactly) { EXPECT_TRUE(passes(counts_exactly)); }
 TEST(AllocatorUseTest, Threads) { EXPECT_TRUE(passes(many_threads)); }
-TEST(AllocatorUseTest, InterpretersWithGilsOfTheirOwn) { EXPECT_TRUE(passes(interpreters)); }
+TEST(AllocatorUseTest, InterpretersWithGilsOfTheirOwn) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "TSan does not see how mimalloc passes blocks from one thread to another";
+#endif
+  EXPECT_TRUE(passes(interpreters));
+}
 TEST(AllocatorUseTest, ForksWhileThreadsRun) { EXPECT_TRUE(passes(forks)); }
 TEST(AllocatorUseTest, AChildGoesOn) { EXPECT_TRUE(passes(child_goes_on)); }
 TEST(AllocatorUseTest, Tracemalloc) { EXPECT_TRUE(passes(traced)); }

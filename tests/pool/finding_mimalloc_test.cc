@@ -29,8 +29,12 @@ constexpr const char* kLibraries = "tests/pool/libraries/";
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kIsSanitized = true;
+constexpr int kThreads = 4;
+constexpr int kRounds = 3;
 #else
 constexpr bool kIsSanitized = false;
+constexpr int kThreads = 16;
+constexpr int kRounds = 20;
 #endif
 
 void require_working(const Mimalloc& mi) {
@@ -75,11 +79,10 @@ const Program first_use_by_many("first_use_by_many", [] {
   std::atomic<int> ready{0};
   std::vector<std::thread> threads;
   std::atomic<const Mimalloc*> found{nullptr};
-  for (int i = 0; i < 16; ++i) {
+  for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       ready.fetch_add(1);
-      while (ready.load() < 16) {
-      }
+      while (ready.load() < kThreads) std::this_thread::yield();
       const Mimalloc* const table = &mimalloc();
       const Mimalloc* before = nullptr;
       if (!found.compare_exchange_strong(before, table)) {
@@ -98,8 +101,7 @@ const Program use_in_a_constructor("use_in_a_constructor", [] {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       ready.fetch_add(1);
-      while (ready.load() < 4) {
-      }
+      while (ready.load() < 4) std::this_thread::yield();
       if (i != 0) {
         require_working(mimalloc());
         return;
@@ -177,6 +179,12 @@ TEST_F(FindingMimallocTest, OneThatLacksFunctions) {
   expect_found("malloc: mimalloc 3.6 has not all the functions that 3.6 has");
 }
 
+TEST_F(FindingMimallocTest, AnotherIsThereAlready) {
+  if (kIsSanitized) GTEST_SKIP() << "the sanitizer's library has to be first";
+  setenv("LD_PRELOAD", std::filesystem::absolute(std::string(kLibraries) + "old.so").c_str(), 1);
+  expect_found("malloc: another mimalloc is linked with the process");
+}
+
 TEST_F(FindingMimallocTest, Preloaded) {
   if (kIsSanitized) GTEST_SKIP() << "the sanitizer's malloc() is in front";
   setenv("LD_PRELOAD", "libmimalloc.so.3", 1);
@@ -184,11 +192,11 @@ TEST_F(FindingMimallocTest, Preloaded) {
 }
 
 TEST_F(FindingMimallocTest, ByManyThreadsAtOnce) {
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(passes(first_use_by_many));
+  for (int i = 0; i < kRounds; ++i) ASSERT_TRUE(passes(first_use_by_many));
 }
 
 TEST_F(FindingMimallocTest, InAConstructor) {
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(passes(use_in_a_constructor));
+  for (int i = 0; i < kRounds; ++i) ASSERT_TRUE(passes(use_in_a_constructor));
 }
 
 TEST_F(FindingMimallocTest, AfterExit) { EXPECT_TRUE(passes(used_after_exit)); }

@@ -120,11 +120,12 @@ class LayeringTest(unittest.TestCase):
 
 
 class ExportsTest(Tree):
-    def build(self, code):
+    def build(self, code, *options):
         library = self.root / "out/python/tenure" / ("_tenure" + sysconfig.get_config_var("EXT_SUFFIX"))
         library.parent.mkdir(parents=True)
         self.write("a.cc", code)
-        subprocess.run(["g++", "-shared", "-fPIC", "-o", library, self.root / "a.cc"], check=True)
+        command = ["g++", "-shared", "-fPIC", "-o", library, self.root / "a.cc", *options]
+        subprocess.run(command, check=True)
 
     def test_only_ours(self):
         self.build('extern "C" void PyInit__tenure() {} extern "C" void tenure_x() {} static void f() {}')
@@ -135,6 +136,24 @@ class ExportsTest(Tree):
         problems = exports.check(self.root)
         self.assertEqual(len(problems), 1)
         self.assertIn("helper", problems[0])
+
+    def test_mimalloc(self):
+        self.build('extern "C" void* mi_malloc(unsigned long); extern "C" void* PyInit__tenure() { return mi_malloc(1); }')
+        problems = exports.check(self.root)
+        self.assertEqual(len(problems), 1, problems)
+        self.assertIn("wants mi_malloc", problems[0])
+
+    def test_linked_with_mimalloc(self):
+        self.build('extern "C" void PyInit__tenure() {}', "-Wl,--no-as-needed", "-lmimalloc")
+        problems = exports.check(self.root)
+        self.assertEqual(len(problems), 1, problems)
+        self.assertIn("linked with libmimalloc.so.3", problems[0])
+
+    def test_its_own_mimalloc(self):
+        self.build('extern "C" void PyInit__tenure() {} extern "C" void* mi_malloc(unsigned long) { return 0; }')
+        problems = exports.check(self.root)
+        self.assertEqual(len(problems), 1, problems)
+        self.assertIn("exports mi_malloc", problems[0])
 
     def test_no_entry_point(self):
         self.build("static int x;")

@@ -33,7 +33,7 @@ bool is_unused(PyObject* object) {
   Py_XDECREF(no_arguments);
   Py_XDECREF(changes);
   if (fresh == nullptr) {
-    PyErr_Clear();
+    if (PyErr_ExceptionMatches(PyExc_MemoryError) == 0) PyErr_Clear();
     return false;
   }
   const bool same =

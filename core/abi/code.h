@@ -22,7 +22,8 @@ bool runs_once(PyObject* code);
 size_t argument_count(PyObject* code);
 
 // True if the code is as the compiler made it: not specialised, watched or compiled further. The
-// interpreter keeps addresses in code that has run.
+// interpreter keeps addresses in code that has run. False with MemoryError if there is no memory to
+// look.
 bool is_unused(PyObject* code);
 
 // Code versions identify code to the specialising interpreter, which hands them out from 1 up.

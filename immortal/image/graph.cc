@@ -218,6 +218,7 @@ bool Graph::enter(PyObject* object, Problem& problem) {
   const abi::Shape* shape = abi::shape_of(object);
   if (shape != nullptr) {
     if (shape->id == abi::ShapeId::kCode && !abi::is_unused(object)) {
+      if (PyErr_Occurred() != nullptr) return problem.refuse_with_python_error("");
       return problem.refuse("", path() +
                                     ": is code that has run or been looked into; compile it "
                                     "again for freezing");

@@ -9,6 +9,7 @@
 
 #include "tenure/core/abi/python.h"
 #include "tenure/core/strong.h"
+#include "tenure/tests/support/failing_memory.h"
 
 namespace tenure::testing {
 
@@ -49,29 +50,6 @@ Py_ssize_t reference_total();
 // Runs `body` often enough that what is made once is made, then checks that running it again leaves
 // no reference behind. Only debug interpreters can tell.
 void expect_no_leak(const std::function<void()>& body);
-
-// Which allocations fail when the n-th does.
-enum class Fails : bool { kFromThenOn, kOnce };
-
-// While it lives, the n-th allocation from now on and all after it fail, counted from 0, on every
-// thread and in every domain of Python; or the n-th alone. One lives at a time. See scarce_memory.h
-// for trying every n.
-class FailingMemory {
- public:
-  explicit FailingMemory(long n, Fails fails = Fails::kFromThenOn);
-  ~FailingMemory();
-  FailingMemory(const FailingMemory&) = delete;
-  FailingMemory& operator=(const FailingMemory&) = delete;
-
-  // Of the one that lives, or lived last: how many allocations have failed, and how many more
-  // blocks of Python's have been allocated than freed. Thread state: any.
-  static long failures();
-  static long kept();
-
-  // For other allocators under the same count: counts an allocation, and answers whether it may
-  // succeed. Thread state: any.
-  static bool may_allocate();
-};
 
 }  // namespace tenure::testing
 

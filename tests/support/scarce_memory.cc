@@ -183,17 +183,20 @@ std::string try_run(const std::function<bool()>& scenario, long n, Fails fails,
                     const ScarcityOptions& options, bool& is_last) {
   long kept = 0;
   for (int tried = 0; tried < kTries; ++tried) {
+    // Nothing else in between, which might empty the interpreter's free lists for the next one.
     const Run done = run(scenario, n, fails);
     std::string what = complaint(done, options);
     if (!what.empty()) return what;
-    if (options.is_python && !is_of_use()) {
-      return "has left an interpreter that is of no use: " + take_error();
-    }
     is_last = done.failures == 0;
     kept = done.kept;
-    if (kept == 0) return "";
+    if (kept == 0) break;
   }
-  return "leaves " + std::to_string(kept) + " blocks more than there were, each time";
+  if (kept != 0)
+    return "leaves " + std::to_string(kept) + " blocks more than there were, each time";
+  if (options.is_python && !is_of_use()) {
+    return "has left an interpreter that is of no use: " + take_error();
+  }
+  return "";
 }
 
 }  // namespace

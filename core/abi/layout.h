@@ -9,6 +9,7 @@
 //   kImmortalMargin     by how much it may be raised, for references that are still to be dropped
 //   kCollectorHeadBytes how many bytes the collector has in front of objects that it can know
 //   has_collector_bits()  whether the collector left anything in an object's head
+//   kCollectorCountsTracked  whether the collector counts the objects on its lists
 //   kDictsStayTracked   whether debug builds assert that the collector knows every dict
 //   kTupleHead          the fields of a tuple between ob_size and its items
 //   kInternTableIsDict  whether the collector knows the dict in which the interpreter keeps its

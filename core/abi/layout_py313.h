@@ -17,6 +17,8 @@ inline constexpr auto kHead = counted_head(kImmortalCount);
 // All of it is needed: with any other count INCREF writes.
 inline constexpr uint64_t kImmortalMargin = 0;
 
+inline constexpr bool kCollectorCountsTracked = false;
+
 inline constexpr bool kDictsStayTracked = false;
 
 inline constexpr bool kInternTableIsDict = false;

@@ -29,6 +29,8 @@ inline void set_count(PyObject* object, uint32_t count) {
 inline constexpr uint64_t kImmortalMargin = 0;
 inline void add_to_count(PyObject* /*object*/, uint64_t /*more*/) {}
 
+inline constexpr bool kCollectorCountsTracked = false;
+
 inline constexpr bool kDictsStayTracked = false;
 
 // What the collector knows of an object is in its head.

@@ -20,6 +20,8 @@ inline constexpr auto kHead = counted_head(kImmortalCount);
 // A quarter of what is left up to the counts that debug builds take for those of freed objects.
 inline constexpr uint64_t kImmortalMargin = uint64_t{1} << 28;
 
+inline constexpr bool kCollectorCountsTracked = true;
+
 inline constexpr bool kDictsStayTracked = false;
 
 inline constexpr bool kInternTableIsDict = true;

@@ -1,0 +1,176 @@
+// InstancePool<T>: memory for the instances of a native class, kept when they are dropped and used
+// for the next.
+//
+// A class opts in with one line. One that class_ binds (handles/bind/class.h), where T is the C++
+// class:
+//
+//   template <>
+//   struct tenure::ClassTraits<Node> : tenure::DefaultTraits<Node> {
+//     using Pool = tenure::pool::InstancePool<Node>;
+//   };
+//
+// One written by hand, where T is the struct of its instances, in its PyType_Spec or PyTypeObject:
+//
+//   PyType_Slot slots[] = {TENURE_INSTANCE_POOL_SLOTS(PointObject), ...};
+//   PyTypeObject point_type = {..., .tp_alloc = InstancePool<PointObject>::tp_alloc,
+//                              .tp_free = InstancePool<PointObject>::tp_free};
+//
+// Instances are what PyType_GenericAlloc() makes: zero but for the head, with a reference to their
+// type, and the collector's if the type says so. They are made by tp_alloc and go by tp_free, which
+// the type's tp_new and tp_dealloc call as always.
+//
+// Classes in Python that derive from the class have memory from CPython's allocator, as have C
+// types that derive from it and are larger, types whose instances have items or inline values, and
+// everything on free-threaded builds: is_pooled() tells. The memory is mimalloc's and in nobody's
+// statistics but ours, except that tracemalloc is told of it.
+//
+// How much is kept is bounded, and can be chosen:
+//
+//   template <>
+//   struct tenure::pool::PoolLimits<Node> : tenure::pool::DefaultLimits {
+//     static constexpr size_t kMostInstances = 100;
+//   };
+//
+// Not for: classes of which few instances are ever made; memory that outlives its instance.
+//
+// Thread safety: attached. Each interpreter has memory of its own, which its threads share under
+// its GIL.
+#ifndef TENURE_POOL_INSTANCE_POOL_H_
+#define TENURE_POOL_INSTANCE_POOL_H_
+
+#include <cstddef>
+#include <cstring>
+
+#include "tenure/pool/instance_front.h"
+
+namespace tenure::pool {
+
+// What is kept for later at most, for each interpreter: of both bounds the lower one.
+struct DefaultLimits {
+  static constexpr size_t kMostInstances = 2048;
+  static constexpr size_t kMostBytes = size_t{128} << 10;
+};
+template <typename T>
+struct PoolLimits : DefaultLimits {};
+
+// `kSize`: of an instance, sizeof(T) if it is 0.
+template <typename T, size_t kSize = 0>
+class [[gnu::visibility("hidden")]] InstancePool {
+ public:
+  // For handles/bind, where a T is a part of its instance.
+  template <size_t kOfInstance>
+  using OfSize = InstancePool<T, kOfInstance>;
+
+  // The slots. Null with MemoryError set if there is no memory; then nothing has happened.
+  static PyObject* tp_alloc(PyTypeObject* type, Py_ssize_t items) {
+    if constexpr (abi::kFreeThreaded) return alloc_slowly(type, items);
+    Front* const front = noted_front(type);
+    if (front == nullptr || front->is_empty()) [[unlikely]] {
+      return alloc_slowly(type, items);
+    }
+    return finish(*front, front->pop(), type);
+  }
+  static void tp_free(void* self) {
+    auto* const object = static_cast<PyObject*>(self);
+    Front* const front = abi::kFreeThreaded ? nullptr : noted_front(Py_TYPE(object));
+    if (front == nullptr) [[unlikely]] {
+      free_slowly(record, object);
+      return;
+    }
+    if (front->collector.young != nullptr) abi::hide_from_collector(front->collector, object);
+    front->push(object);
+  }
+
+  // The same in steps, for instances that the collector does not see, of which something is made
+  // before they become objects. `take` answers memory with anything in it, or null with MemoryError
+  // set; `give` takes it back from who did not start an object in it.
+  static PyObject* take(PyTypeObject* type) {
+    Front* const front = abi::kFreeThreaded ? nullptr : noted_front(type);
+    if (front == nullptr || front->is_empty()) [[unlikely]] {
+      return take_from_elsewhere(type);
+    }
+    return front->pop();
+  }
+  static void start(PyObject* memory, PyTypeObject* type) { abi::start_object(memory, type); }
+  static void give(PyObject* memory, PyTypeObject* type) { give_slowly(record, type, memory); }
+
+  // Whether the memory of a type's instances is the pool's.
+  static bool is_pooled(const PyTypeObject* type) { return pool::is_pooled(record, type); }
+
+  // In the current interpreter, of all instances that have to do with T.
+  static PoolStatistics statistics() {
+    PoolStatistics counted = statistics_of(&tag);
+    counted.fallbacks = record.fallbacks.load(std::memory_order_relaxed);
+    return counted;
+  }
+  // Gives what is kept in the current interpreter back to its heap, and pages that are free by then
+  // to the system. Answers how many bytes were kept.
+  static size_t trim() { return pool::trim(&tag); }
+
+ private:
+  template <typename, size_t>
+  friend class InstancePool;
+
+  static constexpr size_t size() {
+    if constexpr (kSize == 0) {
+      return sizeof(T);
+    } else {
+      return kSize;
+    }
+  }
+
+  // Memory becomes an instance.
+  [[gnu::always_inline]] static PyObject* finish(const Front& front, PyObject* memory,
+                                                 PyTypeObject* type) {
+    std::memset(reinterpret_cast<char*>(memory) + sizeof(PyObject), 0, size() - sizeof(PyObject));
+    abi::start_object(memory, type);
+    if (front.collector.young != nullptr) abi::show_to_collector(front.collector, memory);
+    return memory;
+  }
+
+  [[gnu::noinline]] static PyObject* alloc_slowly(PyTypeObject* type, Py_ssize_t items) {
+    Front* front;
+    PyObject* memory;
+    switch (take_slowly(record, type, front, memory)) {
+      case Taken::kMemory:
+        return finish(*front, memory, type);
+      case Taken::kNotPooled:
+        return PyType_GenericAlloc(type, items);
+      case Taken::kError:
+        break;
+    }
+    return nullptr;
+  }
+
+  [[gnu::noinline]] static PyObject* take_from_elsewhere(PyTypeObject* type) {
+    Front* front;
+    PyObject* memory = nullptr;
+    if (take_slowly(record, type, front, memory) == Taken::kNotPooled) {
+      memory = static_cast<PyObject*>(PyObject_Malloc(size()));
+      if (memory == nullptr) PyErr_NoMemory();
+    }
+    return memory;
+  }
+
+  // For all sizes the same.
+  static constexpr const char& tag = InstancePool<T, 0>::place_of_tag;
+  static constexpr char place_of_tag = 0;
+
+  static inline constinit PoolRecord record{
+      size(), PoolLimits<T>::kMostInstances, PoolLimits<T>::kMostBytes, &tp_alloc, &tp_free, &tag};
+};
+
+// trim() for all classes of this module in the current interpreter.
+inline size_t trim_all() { return trim(nullptr); }
+// And what they all have.
+inline PoolStatistics statistics_of_all() { return statistics_of(nullptr); }
+
+}  // namespace tenure::pool
+
+// The slots of a PyType_Spec, for its list of them.
+#define TENURE_INSTANCE_POOL_SLOTS(...)                                                           \
+  {Py_tp_alloc, reinterpret_cast<void*>(&::tenure::pool::InstancePool<__VA_ARGS__>::tp_alloc)}, { \
+    Py_tp_free, reinterpret_cast<void*>(&::tenure::pool::InstancePool<__VA_ARGS__>::tp_free)      \
+  }
+
+#endif  // TENURE_POOL_INSTANCE_POOL_H_

@@ -32,6 +32,7 @@ size_t Front::trim() {
 }
 
 bool Front::open() {
+  tracer = abi::tracer_place();
   if (bytes_in_front > 0 && abi::find_collector(collector) == abi::Found::kError) return false;
   const size_t most = std::min(pool->most_instances, pool->most_bytes / block_bytes);
   if (most == 0 || heap->is_ended()) return true;
@@ -125,7 +126,8 @@ bool is_pooled(const PoolRecord& pool, const PyTypeObject* type) {
     return false;
   }
   const ptrdiff_t in_front = abi::bytes_in_front(type);
-  return in_front == 0 || (in_front > 0 && abi::knows_collector());
+  if (in_front == 0) return pool.kind != Kind::kCollected;
+  return in_front > 0 && pool.kind != Kind::kPlain && abi::knows_collector();
 }
 
 Taken take_slowly(PoolRecord& pool, PyTypeObject* type, Front*& front, PyObject*& memory) {
@@ -185,6 +187,11 @@ void give_slowly(PoolRecord& pool, PyTypeObject* type, PyObject* memory) {
     // Made by another interpreter.
     InterpreterHeap::release(reinterpret_cast<char*>(memory) - in_front);
   }
+}
+
+PyObject* schedule(const Front& front, PyObject* instance) {
+  abi::schedule_collection(front.collector);
+  return instance;
 }
 
 PoolStatistics statistics_of(const void* tag) {

@@ -47,9 +47,17 @@ struct PoolStatistics {
   uint64_t fallbacks = 0;
 };
 
+// Which instances a pool is for.
+enum class Kind : unsigned char {
+  kAny,
+  kPlain,      // those that the collector does not see
+  kCollected,  // and those that it does
+};
+
 // A class's pool: what it is compiled to, and its fronts.
 struct PoolRecord {
   size_t object_size;
+  Kind kind;
   size_t most_instances;
   size_t most_bytes;
   // The slots of types whose instances are the pool's.
@@ -76,6 +84,7 @@ struct alignas(64) Front {
   PyObject** end;
   // Without `young`, instances are not the collector's.
   abi::Collector collector;
+  const void* const* tracer;  // abi::tracer_place()
 
   PoolRecord* pool;
   InterpreterHeap* heap;
@@ -160,6 +169,9 @@ void free_slowly(PoolRecord& pool, PyObject* object);
 
 // Gives memory back that no object was started in, of a type without a note.
 void give_slowly(PoolRecord& pool, PyTypeObject* type, PyObject* memory);
+
+// Has the collector run soon, and answers the instance.
+PyObject* schedule(const Front& front, PyObject* instance);
 
 // In the current interpreter: of all pools with that tag, or of all there are.
 PoolStatistics statistics_of(const void* tag);

@@ -53,13 +53,14 @@ struct DefaultLimits {
 template <typename T>
 struct PoolLimits : DefaultLimits {};
 
-// `kSize`: of an instance, sizeof(T) if it is 0.
-template <typename T, size_t kSize = 0>
+// `kSize`: of an instance, sizeof(T) if it is 0. `kKind`: where it is known when it is compiled, a
+// little is saved.
+template <typename T, size_t kSize = 0, Kind kKind = Kind::kAny>
 class [[gnu::visibility("hidden")]] InstancePool {
  public:
   // For handles/bind, where a T is a part of its instance.
-  template <size_t kOfInstance>
-  using OfSize = InstancePool<T, kOfInstance>;
+  template <size_t kOfInstance, bool kIsCollected>
+  using Of = InstancePool<T, kOfInstance, kIsCollected ? Kind::kCollected : Kind::kPlain>;
 
   // The slots. Null with MemoryError set if there is no memory; then nothing has happened.
   static PyObject* tp_alloc(PyTypeObject* type, Py_ssize_t items) {
@@ -77,13 +78,12 @@ class [[gnu::visibility("hidden")]] InstancePool {
       free_slowly(record, object);
       return;
     }
-    if (front->collector.young != nullptr) abi::hide_from_collector(front->collector, object);
+    if (is_collected(*front)) abi::hide_from_collector(front->collector, object);
     front->push(object);
   }
 
   // The same in steps, for instances that the collector does not see, of which something is made
-  // before they become objects. `take` answers memory with anything in it, or null with MemoryError
-  // set; `give` takes it back from who did not start an object in it.
+  // before they become objects: see MemoryOfInstances in handles/bind/instance.h.
   static PyObject* take(PyTypeObject* type) {
     Front* const front = abi::kFreeThreaded ? nullptr : noted_front(type);
     if (front == nullptr || front->is_empty()) [[unlikely]] {
@@ -91,8 +91,21 @@ class [[gnu::visibility("hidden")]] InstancePool {
     }
     return front->pop();
   }
-  static void start(PyObject* memory, PyTypeObject* type) { abi::start_object(memory, type); }
-  static void give(PyObject* memory, PyTypeObject* type) { give_slowly(record, type, memory); }
+  static void start(PyObject* memory, PyTypeObject* type) {
+    if (abi::may_start_quickly(abi::tracer_place())) [[likely]] {
+      abi::start_object_quickly(memory, type);
+    } else {
+      PyObject_Init(memory, type);
+    }
+  }
+  static void give(PyObject* memory, PyTypeObject* type) {
+    Front* const front = abi::kFreeThreaded ? nullptr : noted_front(type);
+    if (front == nullptr) [[unlikely]] {
+      give_slowly(record, type, memory);
+    } else {
+      front->push(memory);
+    }
+  }
 
   // Whether the memory of a type's instances is the pool's.
   static bool is_pooled(const PyTypeObject* type) { return pool::is_pooled(record, type); }
@@ -108,7 +121,7 @@ class [[gnu::visibility("hidden")]] InstancePool {
   static size_t trim() { return pool::trim(&tag); }
 
  private:
-  template <typename, size_t>
+  template <typename, size_t, Kind>
   friend class InstancePool;
 
   static constexpr size_t size() {
@@ -119,12 +132,38 @@ class [[gnu::visibility("hidden")]] InstancePool {
     }
   }
 
-  // Memory becomes an instance.
+  static bool is_collected(const Front& front) {
+    if constexpr (kKind == Kind::kAny) {
+      return front.collector.young != nullptr;
+    } else {
+      return kKind == Kind::kCollected;
+    }
+  }
+
+  // Memory becomes an instance. What is rare is elsewhere and comes last, so that nothing has to be
+  // kept for after it.
   [[gnu::always_inline]] static PyObject* finish(const Front& front, PyObject* memory,
                                                  PyTypeObject* type) {
+    if (!abi::may_start_quickly(front.tracer)) [[unlikely]] {
+      return finish_slowly(front, memory, type);
+    }
+    clear(memory);
+    abi::start_object_quickly(memory, type);
+    if (is_collected(front) && abi::show_to_collector(front.collector, memory)) [[unlikely]] {
+      return schedule(front, memory);
+    }
+    return memory;
+  }
+  static void clear(PyObject* memory) {
     std::memset(reinterpret_cast<char*>(memory) + sizeof(PyObject), 0, size() - sizeof(PyObject));
-    abi::start_object(memory, type);
-    if (front.collector.young != nullptr) abi::show_to_collector(front.collector, memory);
+  }
+  [[gnu::noinline, gnu::cold]] static PyObject* finish_slowly(const Front& front, PyObject* memory,
+                                                              PyTypeObject* type) {
+    clear(memory);
+    PyObject_Init(memory, type);
+    if (is_collected(front) && abi::show_to_collector(front.collector, memory)) {
+      abi::schedule_collection(front.collector);
+    }
     return memory;
   }
 
@@ -153,11 +192,12 @@ class [[gnu::visibility("hidden")]] InstancePool {
   }
 
   // For all sizes the same.
-  static constexpr const char& tag = InstancePool<T, 0>::place_of_tag;
+  static constexpr const char& tag = InstancePool<T>::place_of_tag;
   static constexpr char place_of_tag = 0;
 
   static inline constinit PoolRecord record{
-      size(), PoolLimits<T>::kMostInstances, PoolLimits<T>::kMostBytes, &tp_alloc, &tp_free, &tag};
+      size(),   kKind, PoolLimits<T>::kMostInstances, PoolLimits<T>::kMostBytes, &tp_alloc,
+      &tp_free, &tag};
 };
 
 // trim() for all classes of this module in the current interpreter.

@@ -15,13 +15,20 @@ namespace tenure::abi {
 namespace internal {
 const void* const unknown_tracer = &unknown_tracer;
 std::atomic<const void* const*> tracer_place{&unknown_tracer};
+
+void unlink_with_bits(const CollectorHead* head) {
+  const uintptr_t previous = head->previous & ~kCollectorBits;
+  auto* const next = reinterpret_cast<CollectorHead*>(head->next);
+  reinterpret_cast<CollectorHead*>(previous)->next = head->next;
+  next->previous = (next->previous & kCollectorBits) | previous;
+}
 }  // namespace internal
 
 #ifdef Py_GIL_DISABLED
 
 Found find_collector(Collector& /*collector*/) { return Found::kNo; }
 bool knows_collector() { return false; }
-void internal::schedule_collection() {}
+void schedule_collection(const Collector& /*collector*/) {}
 void find_tracer() {}
 
 #else
@@ -97,8 +104,8 @@ Found find_collector(Collector& collector) {
 
 bool knows_collector() { return is_proven.load(std::memory_order_relaxed) > 0; }
 
-// As CPython does when it allocates.
-void internal::schedule_collection() {
+void schedule_collection(const Collector& collector) {
+  if (collector.young->threshold == 0) return;
   PyThreadState* const state = current_state();
   if (interpreter_of(state)->gc.collecting != 0 || has_error(state)) return;
   if (!_Py_eval_breaker_bit_is_set(state, _PY_GC_SCHEDULED_BIT)) {

@@ -86,27 +86,39 @@ namespace internal {
 // _Py_NewReference() is always right.
 extern const void* const unknown_tracer;
 extern std::atomic<const void* const*> tracer_place;
-void schedule_collection();
+// Takes an object off its list, where bits of the collector's have to be looked at.
+void unlink_with_bits(const CollectorHead* head);
 }  // namespace internal
 
 // Reads out of PyRefTracer_GetTracer() where the tracer is; where it is of another form than
 // compilers give it, _Py_NewReference() goes on being called. Requires: attached.
 void find_tracer();
 
-// PyObject_Init(), inlined. Requires: memory for an instance of the type.
-[[gnu::always_inline]] inline void start_object(PyObject* object, PyTypeObject* type) {
+// Where to look whether somebody is told of new objects. The same for as long as the process has
+// this interpreter, once find_tracer() was called.
+inline const void* const* tracer_place() {
+  return internal::tracer_place.load(std::memory_order_relaxed);
+}
+
+// Whether start_object_quickly() may be called: nobody is told of new objects.
+inline bool may_start_quickly(const void* const* place) {
 #if defined(Py_GIL_DISABLED) || defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS)
+  (void)place;
+  return false;
+#else
+  // Volatile, so that it is looked at where it is and no copy of it is kept.
+  return *const_cast<const void* const volatile*>(place) == nullptr;
+#endif
+}
+
+// PyObject_Init(), inlined. Requires: memory for an instance of the type; may_start_quickly().
+[[gnu::always_inline]] inline void start_object_quickly(PyObject* object, PyTypeObject* type) {
+#ifdef Py_GIL_DISABLED
   PyObject_Init(object, type);
 #else
   Py_INCREF(type);
   Py_SET_TYPE(object, type);
-  // Volatile, so that it is looked at where it is and no copy of it is kept.
-  const void* const volatile* const tracer = internal::tracer_place.load(std::memory_order_relaxed);
-  if (*tracer == nullptr) [[likely]] {
-    layout::set_count(object, 1);
-  } else {
-    _Py_NewReference(object);
-  }
+  layout::set_count(object, 1);
 #endif
 }
 
@@ -116,44 +128,52 @@ inline CollectorHead* collector_head(PyObject* object) {
 
 #ifndef Py_GIL_DISABLED
 
-// Counts the allocation and shows the object to the collector, which may be scheduled. Requires:
-// the object was started, and its own memory is such that tp_traverse may look at it.
-[[gnu::always_inline]] inline void show_to_collector(const Collector& collector, PyObject* object) {
+// Counts the allocation and shows the object to the collector. True if it is time to call
+// schedule_collection(). Requires: the object was started, and is such that tp_traverse may look at
+// it.
+[[nodiscard, gnu::always_inline]] inline bool show_to_collector(const Collector& collector,
+                                                                PyObject* object) {
   YoungObjects* const young = collector.young;
   CollectorHead* const head = collector_head(object);
-  if (++young->count > young->threshold && *collector.is_enabled != 0 && young->threshold != 0)
-      [[unlikely]] {
-    internal::schedule_collection();
-  }
   const uintptr_t last = young->head.previous;
   reinterpret_cast<CollectorHead*>(last)->next = reinterpret_cast<uintptr_t>(head);
   head->next = reinterpret_cast<uintptr_t>(&young->head);
   head->previous = last;
   young->head.previous = reinterpret_cast<uintptr_t>(head);
   if constexpr (layout::kCollectorCountsTracked) ++*collector.tracked;
+  return ++young->count > young->threshold && *collector.is_enabled != 0;
 }
 
-// The opposite: for an object that goes, whether or not the collector was kept from it before.
+// The opposite, when the object goes, whether or not it was taken out of the collector's sight
+// before. What is left in its head is not to be looked at any more.
 [[gnu::always_inline]] inline void hide_from_collector(const Collector& collector,
                                                        PyObject* object) {
-  CollectorHead* const head = collector_head(object);
+  const CollectorHead* const head = collector_head(object);
   if (head->next != 0) {
-    const uintptr_t previous = head->previous & ~kCollectorBits;
+    const uintptr_t previous = head->previous;
     auto* const next = reinterpret_cast<CollectorHead*>(head->next);
-    reinterpret_cast<CollectorHead*>(previous)->next = head->next;
-    next->previous = (next->previous & kCollectorBits) | previous;
+    if (((previous | next->previous) & kCollectorBits) != 0) [[unlikely]] {
+      internal::unlink_with_bits(head);
+    } else {
+      reinterpret_cast<CollectorHead*>(previous)->next = head->next;
+      next->previous = previous;
+    }
     if constexpr (layout::kCollectorCountsTracked) --*collector.tracked;
-    head->next = 0;
   }
   if (collector.young->count > 0) --collector.young->count;
 }
 
 #else
 
-inline void show_to_collector(const Collector& /*collector*/, PyObject* /*object*/) {}
+inline bool show_to_collector(const Collector& /*collector*/, PyObject* /*object*/) {
+  return false;
+}
 inline void hide_from_collector(const Collector& /*collector*/, PyObject* /*object*/) {}
 
 #endif
+
+// Has the collector run soon, if it may, as allocating does. Requires: show_to_collector() said so.
+void schedule_collection(const Collector& collector);
 
 // Tells tracemalloc, if it is at work, of a block that objects are made of, as of one of CPython's
 // own; from then on it notes for each object made there who made it. Without memory it does not.

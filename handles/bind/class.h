@@ -84,13 +84,23 @@ void dealloc(PyObject* self) {
     if constexpr (has_weakrefs<T>()) PyObject_ClearWeakRefs(self);
     unmake<T>(self);
     if constexpr (has_dict<T>()) PyObject_ClearManagedDict(self);
-    free_collected(self, kHasBuiltinBase<T> ? BuiltinBase<T>::type() : nullptr);
+    if constexpr (kHasPool<T>) {
+      PyTypeObject* const type = Py_TYPE(self);
+      if (type->tp_free == &Memory<T>::tp_free) [[likely]] {
+        Memory<T>::tp_free(self);
+      } else {
+        type->tp_free(self);
+      }
+      Py_DECREF(type);
+    } else {
+      free_collected(self, kHasBuiltinBase<T> ? BuiltinBase<T>::type() : nullptr);
+    }
     Py_TRASHCAN_END;
   } else {
     PyTypeObject* const type = Py_TYPE(self);
     unmake<T>(self);
     if (!ClassTraits<T>::kMayBeBase || type->tp_dealloc == &dealloc<T>) {
-      give_memory<T>(self, type);
+      Memory<T>::give(self, type);
     } else {
       type->tp_free(self);
     }
@@ -225,8 +235,10 @@ struct Init {
 
   // __init__ comes next.
   static PyObject* tp_new(PyTypeObject* type, PyObject* /*tuple*/, PyObject* /*dict*/) {
-    if constexpr (is_collected<T>()) {
-      return new_collected(type, kHasBuiltinBase<T> ? BuiltinBase<T>::type() : nullptr);
+    if constexpr (kHasBuiltinBase<T>) {
+      return new_of_builtin(type, BuiltinBase<T>::type());
+    } else if constexpr (is_collected<T>()) {
+      return type->tp_alloc(type, 0);
     } else {
       PyObject* const self = new_plain<T>(type);
       if constexpr (!may_be_missing<T>()) {
@@ -332,6 +344,10 @@ class ClassBuilder {
     if constexpr (bind::is_collected<T>()) {
       record.add_slot(Py_tp_traverse, reinterpret_cast<void*>(&bind::traverse<T>));
       record.add_slot(Py_tp_clear, reinterpret_cast<void*>(&bind::clear<T>));
+    }
+    if constexpr (bind::kHasPool<T>) {
+      record.add_slot(Py_tp_alloc, reinterpret_cast<void*>(&bind::Memory<T>::tp_alloc));
+      record.add_slot(Py_tp_free, reinterpret_cast<void*>(&bind::Memory<T>::tp_free));
     }
     check_base();
   }

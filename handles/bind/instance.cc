@@ -34,8 +34,7 @@ PyObject* refuse_nothing(PyTypeObject* type) {
   return nullptr;
 }
 
-PyObject* new_collected(PyTypeObject* type, PyTypeObject* builtin_base) {
-  if (builtin_base == nullptr) return type->tp_alloc(type, 0);
+PyObject* new_of_builtin(PyTypeObject* type, PyTypeObject* builtin_base) {
   PyObject* const none = PyTuple_New(0);
   if (none == nullptr) return nullptr;
   PyObject* const self = builtin_base->tp_new(type, none, nullptr);

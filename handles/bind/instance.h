@@ -23,6 +23,7 @@
 #ifndef TENURE_HANDLES_BIND_INSTANCE_H_
 #define TENURE_HANDLES_BIND_INSTANCE_H_
 
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <new>
@@ -31,7 +32,6 @@
 
 #include "tenure/handles/bind/classes.h"
 #include "tenure/handles/bind/convert.h"
-#include "tenure/handles/bind/free_list.h"
 #include "tenure/handles/bind/members.h"
 
 namespace tenure {
@@ -58,13 +58,28 @@ struct DefaultTraits {
   // Whether Python code may derive from the class, and change it.
   static constexpr bool kMayBeBase = true;
   static constexpr bool kMayBePatched = false;
-  // Of how many dropped instances the memory is kept (free_list.h). Without effect where the
-  // collector sees them.
-  static constexpr size_t kFreeList = 0;
+  // Where instances have their memory from: CPython's allocator, if void, or a class of which
+  // Of<bytes of an instance, whether it is collected> is a MemoryOfInstances, such as
+  // pool::InstancePool<T>. Instances of classes that derive from T have it from CPython's.
+  using Pool = void;
 };
 
 template <typename T>
 struct ClassTraits : DefaultTraits<T> {};
+
+// Gives memory for the instances of a type. tp_alloc() and tp_free() are the type's slots, for any
+// type that has them; types that derive from it may have one or both. The others are for instances
+// of exactly that type which the collector does not see: take() answers memory with anything in it,
+// or null with MemoryError set; start() makes it an object, with a reference to the type; give()
+// takes back what was taken, whether or not an object was in it.
+template <typename P>
+concept MemoryOfInstances = requires(PyTypeObject* type, PyObject* memory, void* object) {
+  { P::tp_alloc(type, Py_ssize_t{}) } -> std::same_as<PyObject*>;
+  { P::tp_free(object) } -> std::same_as<void>;
+  { P::take(type) } -> std::same_as<PyObject*>;
+  { P::start(memory, type) } -> std::same_as<void>;
+  { P::give(memory, type) } -> std::same_as<void>;
+};
 
 // An answer: a T that belongs to `owner`, which is kept alive for as long as the instance is.
 template <typename T>
@@ -311,36 +326,42 @@ bool is_there([[maybe_unused]] const Value<T>& value, [[maybe_unused]] PyTypeObj
   return true;
 }
 
-template <typename T>
-inline constexpr size_t kFreeList = kHasFreeLists ? ClassTraits<T>::kFreeList : 0;
-template <typename T>
-[[gnu::visibility("hidden")]] inline constinit FreeList free_list{};
+// CPython's own: a MemoryOfInstances whose slots need not be set.
+template <size_t kSize>
+struct InterpretersMemory {
+  static PyObject* tp_alloc(PyTypeObject* type, Py_ssize_t items) {
+    return type->tp_alloc(type, items);
+  }
+  static void tp_free(void* self) { Py_TYPE(static_cast<PyObject*>(self))->tp_free(self); }
+  static PyObject* take(PyTypeObject* /*type*/) {
+    void* const memory = PyObject_Malloc(kSize);
+    if (memory == nullptr) [[unlikely]] {
+      PyErr_NoMemory();
+    }
+    return static_cast<PyObject*>(memory);
+  }
+  static void start(PyObject* memory, PyTypeObject* type) { PyObject_Init(memory, type); }
+  static void give(PyObject* memory, PyTypeObject* /*type*/) { PyObject_Free(memory); }
+};
 
-// Memory for instances of exactly T that the collector does not see; null if there is none. `type`
-// is T's in this interpreter.
 template <typename T>
-[[gnu::always_inline]] inline void* take_memory([[maybe_unused]] PyTypeObject* type) {
-  if constexpr (kFreeList<T> > 0) {
-    if (class_info<T>.slot.only_type() == type) [[likely]] {
-      if (void* const memory = free_list<T>.take()) return memory;
-    }
-    return PyMem_RawMalloc(sizeof(Instance<T>));
-  } else {
-    return PyObject_Malloc(sizeof(Instance<T>));
-  }
-}
+inline constexpr bool kHasPool = !std::is_void_v<typename ClassTraits<T>::Pool>;
+
+template <typename T, bool = kHasPool<T>>
+struct MemoryFor {
+  using Type = InterpretersMemory<sizeof(Instance<T>)>;
+};
 template <typename T>
-[[gnu::always_inline]] inline void give_memory(void* memory, [[maybe_unused]] PyTypeObject* type) {
-  if constexpr (kFreeList<T> > 0) {
-    if (class_info<T>.slot.only_type() == type &&
-        free_list<T>.give(memory, ClassTraits<T>::kFreeList)) {
-      return;
-    }
-    PyMem_RawFree(memory);
-  } else {
-    PyObject_Free(memory);
-  }
-}
+struct MemoryFor<T, true> {
+  using Type = typename ClassTraits<T>::Pool::template Of<basic_size<T>(), is_collected<T>()>;
+  static_assert(MemoryOfInstances<Type>);
+  static_assert(!kHasBuiltinBase<T>,
+                "instances of built-in classes have that class's memory: no Pool with BuiltinBase");
+  static_assert(!has_dict<T>(),
+                "CPython keeps values of a __dict__ in the instance: no Pool with kHasDict");
+};
+template <typename T>
+using Memory = typename MemoryFor<T>::Type;
 
 // In class.h, which knows all that an instance consists of.
 template <typename T>
@@ -360,16 +381,21 @@ bool is_instance(PyObject* object) {
   return has_base_with(type, &dealloc<T>);
 }
 
-// The collector's instances begin without their C++ object. Null with a Python error set.
-PyObject* new_collected(PyTypeObject* type, PyTypeObject* builtin_base);
+// The collector's instances begin without their C++ object: one that is a built-in class's too.
+// Null with a Python error set.
+PyObject* new_of_builtin(PyTypeObject* type, PyTypeObject* builtin_base);
 
 // New reference to a new instance of a type that is T's, or a class derived from it. `make(place)`
 // makes the stored value there, and may throw.
 template <typename T, typename Make>
 [[gnu::always_inline]] inline PyObject* new_instance(PyTypeObject* type, const Make& make) {
   if constexpr (is_collected<T>()) {
-    PyObject* const self =
-        new_collected(type, kHasBuiltinBase<T> ? BuiltinBase<T>::type() : nullptr);
+    PyObject* self;
+    if constexpr (kHasBuiltinBase<T>) {
+      self = new_of_builtin(type, BuiltinBase<T>::type());
+    } else {
+      self = Memory<T>::tp_alloc(type, 0);
+    }
     if (self == nullptr) return nullptr;
     // Gives the object back if making the value throws.
     Owned<> owner = Owned<>::steal(self);
@@ -378,20 +404,20 @@ template <typename T, typename Make>
     if (!is_there<T>(instance<T>(self)->value, type)) return nullptr;
     return std::move(owner).release();
   } else {
-    void* const memory = take_memory<T>(type);
-    if (memory == nullptr) [[unlikely]]
-      return PyErr_NoMemory();
-    auto* const room = static_cast<Instance<T>*>(memory);
+    PyObject* const self = Memory<T>::take(type);
+    if (self == nullptr) [[unlikely]]
+      return nullptr;
+    Instance<T>* const room = instance<T>(self);
     struct Guard {
       ~Guard() {
-        if (memory != nullptr) give_memory<T>(memory, type);
+        if (memory != nullptr) Memory<T>::give(memory, type);
       }
-      void* memory;
+      PyObject* memory;
       PyTypeObject* type;
-    } guard{memory, type};
+    } guard{self, type};
     make(&room->value);
     guard.memory = nullptr;
-    PyObject* const self = PyObject_Init(reinterpret_cast<PyObject*>(room), type);
+    Memory<T>::start(self, type);
     set_made<T>(self);
     if (!is_there<T>(room->value, type)) {
       Py_DECREF(self);
@@ -408,10 +434,11 @@ using StorageOf = Storage<T, kStored<T>>;
 template <typename T>
 PyObject* new_plain(PyTypeObject* type) {
   if (type->tp_dealloc != &dealloc<T>) return type->tp_alloc(type, 0);
-  void* const memory = take_memory<T>(type);
-  if (memory == nullptr) return PyErr_NoMemory();
-  std::memset(memory, 0, sizeof(Instance<T>));
-  return PyObject_Init(static_cast<PyObject*>(memory), type);
+  PyObject* const self = Memory<T>::take(type);
+  if (self == nullptr) return nullptr;
+  std::memset(static_cast<void*>(self), 0, sizeof(Instance<T>));
+  Memory<T>::start(self, type);
+  return self;
 }
 
 // An answer: a new instance of the type that T has here, or null with a Python error set. `make`

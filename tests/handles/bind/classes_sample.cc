@@ -7,6 +7,7 @@
 #include "tenure/handles/bind/class.h"
 #include "tenure/handles/bind/module.h"
 #include "tenure/handles/handles.h"
+#include "tenure/pool/instance_pool.h"
 
 namespace {
 
@@ -193,7 +194,7 @@ struct tenure::ClassTraits<Patched> : tenure::DefaultTraits<Patched> {
 };
 template <>
 struct tenure::ClassTraits<Pooled> : tenure::DefaultTraits<Pooled> {
-  static constexpr size_t kFreeList = 4;
+  using Pool = tenure::pool::InstancePool<Pooled>;
 };
 template <>
 struct tenure::ClassTraits<Final> : tenure::DefaultTraits<Final> {

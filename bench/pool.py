@@ -1,0 +1,216 @@
+"""What pools of instances save."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness import instructions, programs
+from harness.context import SAMPLES, Context, python_argv
+from harness.interleave import HOW
+from harness.registry import Target, add, benchmark
+from harness.schema import Row, make_row
+
+OWN = "pool_tenure"
+C = "pool_c"
+CYTHON = "pool_cython"
+BINDINGS = ("pool_nanobind", CYTHON, "pool_pyo3")
+
+ROUNDS = 20
+ITERATIONS = 20_000
+CHUNKS = 12
+_COUNTED_ITERATIONS = 1000
+_COUNTED_CHUNKS = 20
+_ALLOC_ROUNDS = 60
+ALIVE = 1000
+GROWN = 1_000_000
+
+# Kinds of bench/samples/pool.py that all sides have, as --list shows them.
+KINDS = {
+    "point": "Point(x, y) of two floats, made and dropped",
+    "node": "Node(held) of an object, which the collector knows, made and dropped",
+    "many-points": f"a Point of {ALIVE:,}, made in a list and dropped with it",
+    "many-nodes": f"a Node of {ALIVE:,}, made in a list and dropped with it",
+}
+WHAT = {"point": "a point of two doubles", "node": "a node the collector knows"}
+# How many are taken before they are given back, and what rows of them are called.
+ALIVE_AT_ONCE = {1: "/one", 100: "", ALIVE: "/thousand"}
+
+
+def _env(ctx: Context, hash_seed: int) -> dict[str, str]:
+    folders = (programs.folder(), programs.pyo3_folder())
+    return ctx.env(tenure=False, hash_seed=hash_seed, paths=folders)
+
+
+def _sample(ctx: Context, *arguments: object) -> Callable[[int], dict[str, Any]]:
+    def sample(hash_seed: int) -> dict[str, Any]:
+        given = [hash_seed if argument is None else argument for argument in arguments]
+        return ctx.run_sample("pool.py", *given, env=_env(ctx, hash_seed))
+
+    return sample
+
+
+def _times(ctx: Context) -> dict[str, list[dict[str, Any]]]:
+    """What bench/samples/pool.py says of every side in every round."""
+    sides = {
+        module: _sample(ctx, module, "time", ITERATIONS, CHUNKS, None)
+        for module in (OWN, C, *BINDINGS)
+    }
+    return ctx.once("pool times", lambda: ctx.interleave("pool", sides, rounds=ROUNDS))
+
+
+def _label(ctx: Context, module: str) -> str:
+    name = "C API, no pool" if module == C else _times(ctx)[module][0]["version"]
+    if module in (CYTHON, "pool_pyo3"):
+        name += ", freelist"
+    return f"{name}, {ctx.python}"
+
+
+def _peers(ctx: Context, kind: str) -> dict[str, tuple[str, str]]:
+    peers = {f"the same without the pool, {ctx.python}": (OWN, f"unpooled-{kind}")}
+    return peers | {_label(ctx, module): (module, kind) for module in (C, *BINDINGS)}
+
+
+def _create(ctx: Context, kind: str) -> Row:
+    def ns(module: str, of: str) -> list[float]:
+        samples = [sample["ns"] for sample in _times(ctx)[module]]
+        return [each[of] - each["empty"] for each in samples]
+
+    how = (
+        f"of an instance: the fastest of {CHUNKS} chunks of {ITERATIONS:,} after two to warm up, "
+        f"less an empty loop in the same process; {HOW}"
+    )
+    others = {label: ns(*side) for label, side in _peers(ctx, kind).items()}
+    own = ns(OWN, kind)
+    name = f"pool/create/{kind}"
+    return make_row(name, "ns", "lower", ctx.python, own, others, ctx.method(how))
+
+
+def _whole(ctx: Context, module: str, kind: str, chunks: int) -> int:
+    """Instructions of a process that runs this loop for so many chunks."""
+    arguments = (SAMPLES / "pool.py", module, "count", _COUNTED_ITERATIONS, chunks, kind)
+    # Without site: fewer instructions before the first that count.
+    argv = [sys.executable, "-S", *python_argv(*arguments)[1:]]
+    return instructions.count(argv, _env(ctx, hash_seed=1))
+
+
+def _count(ctx: Context, module: str, kind: str) -> float:
+    """Instructions of an instance, the loop's own among them."""
+
+    def measure() -> float:
+        without = ctx.once(f"pool base {module}", lambda: _whole(ctx, module, "empty", 0))
+        with_loop = _whole(ctx, module, kind, _COUNTED_CHUNKS)
+        return (with_loop - without) / (_COUNTED_CHUNKS * _COUNTED_ITERATIONS)
+
+    return ctx.once(f"pool count {module} {kind}", measure)
+
+
+def _instructions(ctx: Context, kind: str) -> Row:
+    counter = instructions.counter()
+    name = f"pool/create/{kind}/instructions"
+    sides = {"": (OWN, kind), **_peers(ctx, kind)}
+    found = {}
+    for number, (label, side) in enumerate(sides.items(), start=1):
+        found[label] = [_count(ctx, *side) - _count(ctx, C, "empty")]
+        ctx.progress.step(name, number, len(sides))
+    ctx.progress.clear()
+    how = (
+        f"{counter}: of an instance with all that the interpreter does for it, by the difference of "
+        f"a process that makes {_COUNTED_CHUNKS * _COUNTED_ITERATIONS:,} and one that makes none, "
+        "less an empty loop; one hash seed for all"
+    )
+    own = found.pop("")
+    return make_row(name, "instructions", "lower", ctx.python, own, found, ctx.method(how))
+
+
+def _allocations(ctx: Context) -> dict[str, list[float]]:
+    """What bench/samples/pool.py says of memory alone: a column for each kind, side and number."""
+
+    def measure() -> dict[str, list[float]]:
+        sides = {"all": _sample(ctx, "pool_memory", "alloc", _ALLOC_ROUNDS)}
+        samples = ctx.interleave("pool/alloc", sides, rounds=ROUNDS)["all"]
+        return {key: [sample[key] for sample in samples] for key in samples[0]}
+
+    return ctx.once("pool alloc", measure)
+
+
+def _alloc(ctx: Context, name: str, kind: str, side: str, alive: int) -> Row:
+    columns = _allocations(ctx)
+    peer = "PyType_GenericAlloc, PyObject_" + ("GC_Del" if kind == "node" else "Free")
+    how = (
+        f"of an instance of a heap type: {alive:,} taken, each by tp_alloc, and then given back, by "
+        f"tp_free, with the reference to the type; ours {_HOW[side]}, CPython's by the type's "
+        f"slots; the fastest of {_ALLOC_ROUNDS} chunks of 20,000, all sides in each process; {HOW}"
+    )
+    others = {f"{peer}, {ctx.python}": columns[f"{kind} default {alive}"]}
+    own = columns[f"{kind} {side} {alive}"]
+    return make_row(name, "ns", "lower", ctx.python, own, others, ctx.method(how))
+
+
+_HOW = {
+    "inlined": "inlined, as in classes that are bound",
+    "slots": "by the type's slots too",
+}
+
+
+@benchmark(
+    "pool/trim",
+    target=Target(1.2, "memory falls to within 20 % of what it was", of="value"),
+)
+def trim(ctx: Context) -> Row:
+    """Resident memory after a million instances came and went and the pool was trimmed."""
+
+    def measure() -> list[dict[str, Any]]:
+        sides = {"all": _sample(ctx, "pool_memory", "grow", GROWN)}
+        return ctx.interleave("pool/trim", sides, rounds=10)["all"]
+
+    samples = ctx.once("pool grow", measure)
+
+    def worst(which: int) -> list[float]:
+        return [max(kind[which] / kind[0] for kind in sample.values()) for sample in samples]
+
+    how = (
+        f"of what it was before: VmRSS of a process that made {GROWN:,} points, and then as many "
+        f"nodes, and dropped them, the worse of both; {HOW}"
+    )
+    peers = {"before they are dropped": worst(1)}
+    return make_row("pool/trim", "x", "lower", ctx.python, worst(2), peers, ctx.method(how))
+
+
+def _register(
+    name: str, summary: str, measure: Callable[[Context], Row], target: Target | None = None
+) -> None:
+    measure.__doc__ = summary
+    add(name, measure, target=target)
+
+
+def _register_alloc(kind: str, side: str, alive: int, after: str) -> None:
+    name = f"pool/alloc/{kind}{after}"
+    twice = None
+    if side == "inlined" and alive != 1:
+        twice = Target(2, f"{name}: at least 2 times faster than CPython's default")
+    summary = f"Memory for {WHAT[kind]}, taken and given back, {alive:,} at a time, {_HOW[side]}."
+    _register(name, summary, lambda ctx: _alloc(ctx, name, kind, side, alive), twice)
+
+
+def _register_create(kind: str, what: str) -> None:
+    faster = Target(1, f"{kind}: faster than without the pool, and than any binding")
+    _register(f"pool/create/{kind}", f"Time of {what}.", lambda ctx: _create(ctx, kind), faster)
+    _register(
+        f"pool/create/{kind}/instructions",
+        f"Instructions of {what}.",
+        lambda ctx: _instructions(ctx, kind),
+    )
+
+
+def _register_all(kinds: Mapping[str, str]) -> None:
+    for kind in WHAT:
+        for alive, after in ALIVE_AT_ONCE.items():
+            _register_alloc(kind, "inlined", alive, after)
+        _register_alloc(kind, "slots", 100, "/slots")
+    for kind, what in kinds.items():
+        _register_create(kind, what)
+
+
+_register_all(KINDS)

@@ -15,7 +15,8 @@ from harness.schema import Row, make_row
 OWN = "pool_tenure"
 C = "pool_c"
 CYTHON = "pool_cython"
-BINDINGS = ("pool_nanobind", CYTHON, "pool_pyo3")
+PYO3 = "pool_pyo3"
+BINDINGS = ("pool_nanobind", CYTHON, PYO3)
 
 ROUNDS = 20
 ITERATIONS = 20_000
@@ -60,16 +61,16 @@ def _times(ctx: Context) -> dict[str, list[dict[str, Any]]]:
     return ctx.once("pool times", lambda: ctx.interleave("pool", sides, rounds=ROUNDS))
 
 
-def _label(ctx: Context, module: str) -> str:
+def _label(ctx: Context, module: str, kind: str) -> str:
     name = "C API, no pool" if module == C else _times(ctx)[module][0]["version"]
-    if module in (CYTHON, "pool_pyo3"):
+    if module == CYTHON or (module == PYO3 and "point" in kind):
         name += ", freelist"
     return f"{name}, {ctx.python}"
 
 
 def _peers(ctx: Context, kind: str) -> dict[str, tuple[str, str]]:
     peers = {f"the same without the pool, {ctx.python}": (OWN, f"unpooled-{kind}")}
-    return peers | {_label(ctx, module): (module, kind) for module in (C, *BINDINGS)}
+    return peers | {_label(ctx, module, kind): (module, kind) for module in (C, *BINDINGS)}
 
 
 def _create(ctx: Context, kind: str) -> Row:

@@ -1,4 +1,4 @@
-//! PyO3's side of `./dev bench pool/create`: each class with a freelist.
+//! PyO3's side of `./dev bench pool/create`: a class with a freelist, and one without.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -20,7 +20,8 @@ impl Point {
     }
 }
 
-#[pyclass(freelist = 1100)]
+// Without: PyO3 0.28 does not show the collector what comes from a freelist.
+#[pyclass]
 struct Node {
     held: Option<Py<PyAny>>,
 }

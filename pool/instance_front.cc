@@ -134,7 +134,7 @@ Taken take_slowly(PoolRecord& pool, PyTypeObject* type, Front*& front, PyObject*
   const ptrdiff_t in_front = abi::bytes_in_front(type);
   if (!ask_collector(in_front)) return Taken::kError;
   if (!is_pooled(pool, type)) {
-    pool.fallbacks.fetch_add(1, std::memory_order_relaxed);
+    if constexpr (!abi::kFreeThreaded) pool.fallbacks.fetch_add(1, std::memory_order_relaxed);
     return Taken::kNotPooled;
   }
   front = find_front(pool, in_front);

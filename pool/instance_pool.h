@@ -64,32 +64,43 @@ class [[gnu::visibility("hidden")]] InstancePool {
 
   // The slots. Null with MemoryError set if there is no memory; then nothing has happened.
   static PyObject* tp_alloc(PyTypeObject* type, Py_ssize_t items) {
-    if constexpr (abi::kFreeThreaded) return alloc_slowly(type, items);
-    Front* const front = noted_front(type);
-    if (front == nullptr || front->is_empty()) [[unlikely]] {
-      return alloc_slowly(type, items);
+    if constexpr (abi::kFreeThreaded) {
+      return PyType_GenericAlloc(type, items);
+    } else {
+      Front* const front = noted_front(type);
+      if (front == nullptr || front->is_empty()) [[unlikely]] {
+        return alloc_slowly(type, items);
+      }
+      return finish(*front, front->pop(), type);
     }
-    return finish(*front, front->pop(), type);
   }
   static void tp_free(void* self) {
     auto* const object = static_cast<PyObject*>(self);
-    Front* const front = abi::kFreeThreaded ? nullptr : noted_front(Py_TYPE(object));
-    if (front == nullptr) [[unlikely]] {
+    if constexpr (abi::kFreeThreaded) {
       free_slowly(record, object);
-      return;
+    } else {
+      Front* const front = noted_front(Py_TYPE(object));
+      if (front == nullptr) [[unlikely]] {
+        free_slowly(record, object);
+        return;
+      }
+      if (is_collected(*front)) abi::hide_from_collector(front->collector, object);
+      front->push(object);
     }
-    if (is_collected(*front)) abi::hide_from_collector(front->collector, object);
-    front->push(object);
   }
 
   // The same in steps, for instances that the collector does not see, of which something is made
   // before they become objects: see MemoryOfInstances in handles/bind/instance.h.
   static PyObject* take(PyTypeObject* type) {
-    Front* const front = abi::kFreeThreaded ? nullptr : noted_front(type);
-    if (front == nullptr || front->is_empty()) [[unlikely]] {
+    if constexpr (abi::kFreeThreaded) {
       return take_from_elsewhere(type);
+    } else {
+      Front* const front = noted_front(type);
+      if (front == nullptr || front->is_empty()) [[unlikely]] {
+        return take_from_elsewhere(type);
+      }
+      return front->pop();
     }
-    return front->pop();
   }
   static void start(PyObject* memory, PyTypeObject* type) {
     if (abi::may_start_quickly(abi::tracer_place())) [[likely]] {
@@ -99,11 +110,15 @@ class [[gnu::visibility("hidden")]] InstancePool {
     }
   }
   static void give(PyObject* memory, PyTypeObject* type) {
-    Front* const front = abi::kFreeThreaded ? nullptr : noted_front(type);
-    if (front == nullptr) [[unlikely]] {
-      give_slowly(record, type, memory);
+    if constexpr (abi::kFreeThreaded) {
+      PyObject_Free(memory);
     } else {
-      front->push(memory);
+      Front* const front = noted_front(type);
+      if (front == nullptr) [[unlikely]] {
+        give_slowly(record, type, memory);
+      } else {
+        front->push(memory);
+      }
     }
   }
 

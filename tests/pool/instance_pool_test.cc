@@ -65,13 +65,14 @@ TEST_F(InstancePoolTest, KnowsTheCollectorOfThisInterpreter) {
   EXPECT_EQ(abi::find_collector(collector), kPools ? abi::Found::kYes : abi::Found::kNo);
 }
 
-// Otherwise every object costs a call more, and nobody would see.
+#ifndef Py_REF_DEBUG
+// Otherwise every object costs a call more, and nobody would see. Debug builds make that call
+// anyway.
 TEST_F(InstancePoolTest, KnowsWhereTheTracerIs) {
   abi::find_tracer();
-  if (kPools) {
-    EXPECT_NE(abi::internal::tracer_place.load(), &abi::internal::unknown_tracer);
-  }
+  EXPECT_EQ(abi::tracer_place() != &abi::internal::unknown_tracer, kPools);
 }
+#endif
 
 TEST_F(InstancePoolTest, MemoryIsUsedAgain) {
   for (const bool is_collected : {false, true}) {
@@ -292,6 +293,8 @@ gc.collect()
               "Node", type.get());
 }
 
+#if !defined(__SANITIZE_THREAD__)
+// CPython's bound on the stack takes no account of what ThreadSanitizer needs of it.
 TEST_F(InstancePoolTest, LongChainsGo) {
   const Strong type = new_node_type();
   expect_runs(R"(
@@ -305,6 +308,7 @@ head = None
 )",
               "Node", type.get());
 }
+#endif
 
 // C types that derive from a pooled one have its slots.
 TEST_F(InstancePoolTest, LargerTypesHaveCPythonsMemory) {
@@ -320,7 +324,7 @@ TEST_F(InstancePoolTest, LargerTypesHaveCPythonsMemory) {
     std::memset(reinterpret_cast<char*>(one.get()) + sizeof(Node), 0xff, 64);
   }
   EXPECT_EQ(NodePool::statistics().from_heap, from_heap);
-  EXPECT_EQ(NodePool::statistics().fallbacks, before + 3);
+  EXPECT_EQ(NodePool::statistics().fallbacks, before + (kPools ? 3 : 0));
 }
 
 TEST_F(InstancePoolTest, TypesOfTheSameSizeShare) {
@@ -384,10 +388,11 @@ for _ in range(10):
   EXPECT_EQ(ManagedPool::statistics().retained, kPools ? 1U : 0U);
 }
 
-// Beside a dict CPython keeps values in the instance itself, and decides itself how many.
-TEST_F(InstancePoolTest, InstancesWithADictAreCPythons) {
+// From 3.14 on CPython keeps values in the instance itself, and decides how many.
+TEST_F(InstancePoolTest, InstancesMayHaveADict) {
   const Strong type = new_managed_type(true);
-  EXPECT_FALSE(ManagedPool::is_pooled(as_type(type)));
+  const bool has_values = (as_type(type)->tp_flags & Py_TPFLAGS_INLINE_VALUES) != 0;
+  EXPECT_EQ(ManagedPool::is_pooled(as_type(type)), kPools && !has_values);
   expect_runs(R"(
 for _ in range(10):
     one = Managed()

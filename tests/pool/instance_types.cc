@@ -33,19 +33,21 @@ void node_dealloc(PyObject* self) {
   Py_TRASHCAN_END;
 }
 
+bool has_dict(const PyTypeObject* type) { return (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0; }
+
 void managed_dealloc(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
   PyObject_ClearWeakRefs(self);
   node_clear(self);
-  PyObject_ClearManagedDict(self);
+  if (has_dict(type)) PyObject_ClearManagedDict(self);
   type->tp_free(self);
   Py_DECREF(type);
 }
 
 int managed_traverse(PyObject* self, visitproc visit, void* arg) {
   if (const int stop = node_traverse(self, visit, arg)) return stop;
-  return PyObject_VisitManagedDict(self, visit, arg);
+  return has_dict(Py_TYPE(self)) ? PyObject_VisitManagedDict(self, visit, arg) : 0;
 }
 
 static_assert(offsetof(Node, next) == offsetof(Managed, next));
@@ -98,16 +100,16 @@ Strong new_node_type(bool pooled) {
                  pool);
 }
 
-Strong new_managed_type(bool has_dict) {
+Strong new_managed_type(bool with_dict) {
   std::vector<PyType_Slot> slots = {slot(Py_tp_new, &PyType_GenericNew),
                                     slot(Py_tp_dealloc, &managed_dealloc),
                                     slot(Py_tp_traverse, &managed_traverse),
                                     slot(Py_tp_clear, &node_clear),
                                     {Py_tp_members, node_members}};
-  if (has_dict) slots.push_back({Py_tp_getset, managed_attributes});
+  if (with_dict) slots.push_back({Py_tp_getset, managed_attributes});
   return type_of("tests.Managed", sizeof(Managed),
                  static_cast<unsigned int>(Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_MANAGED_WEAKREF |
-                                           (has_dict ? Py_TPFLAGS_MANAGED_DICT : 0)),
+                                           (with_dict ? Py_TPFLAGS_MANAGED_DICT : 0)),
                  slots, {TENURE_INSTANCE_POOL_SLOTS(Managed)});
 }
 

@@ -34,7 +34,7 @@ using ManagedPool = pool::InstancePool<Managed>;
 // slots. They end the program if there is an error.
 Strong new_point_type(bool pooled = true);
 Strong new_node_type(bool pooled = true);
-Strong new_managed_type(bool has_dict = false);
+Strong new_managed_type(bool with_dict = false);
 // Types that derive from another and say nothing of memory: with as many bytes more.
 Strong new_derived_type(PyObject* base, int more);
 

@@ -17,7 +17,7 @@
 // Boost's stack reads what another thread may be writing, and throws it away if one was. What
 // orders threads inside mimalloc is hidden from ThreadSanitizer.
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
-  return "race:boost::lockfree\ncalled_from_lib:libmimalloc.so.3\n";
+  return "race:boost::lockfree\ncalled_from_lib:libmimalloc.so.3\nrace:libmimalloc\n";
 }
 #endif
 

@@ -17,7 +17,8 @@
 //
 // Instances are what PyType_GenericAlloc() makes: zero but for the head, with a reference to their
 // type, and the collector's if the type says so. They are made by tp_alloc and go by tp_free, which
-// the type's tp_new and tp_dealloc call as always.
+// the type's tp_new and tp_dealloc call as always; none may be made by PyObject_New() or
+// PyObject_GC_New(), whose memory is not the pool's.
 //
 // Classes in Python that derive from the class have memory from CPython's allocator, as have C
 // types that derive from it and are larger, types whose instances have items or inline values, and
@@ -141,6 +142,7 @@ class [[gnu::visibility("hidden")]] InstancePool {
 
   static constexpr size_t size() {
     if constexpr (kSize == 0) {
+      static_assert(alignof(T) <= 2 * sizeof(void*), "instances have no memory so aligned");
       return sizeof(T);
     } else {
       return kSize;

@@ -11,10 +11,24 @@
 #include "tenure/handles/sendable.h"
 #include "tenure/handles/shared.h"
 #include "tenure/handles/tuple.h"
+#include "tenure/pool/instance_pool.h"
 
 namespace tenure {
 
 namespace {
+
+// Instances of a pool.
+struct Plain {
+  PyObject_HEAD
+  double x;
+  double y;
+};
+struct Node {
+  PyObject_HEAD
+  PyObject* next;
+};
+using PlainPool = pool::InstancePool<Plain, 0, pool::Kind::kPlain>;
+using NodePool = pool::InstancePool<Node, 0, pool::Kind::kCollected>;
 
 // Needs the value in a register and says nothing about memory.
 void use(PyObject* object) { asm volatile("" : : "r"(object)); }
@@ -95,6 +109,13 @@ PyObject* golden_tuple_make_in_c(PyObject* a, PyObject* b) {
   PyTuple_SET_ITEM(tuple, 1, Py_NewRef(b));
   return tuple;
 }
+
+// --- Memory of instances. ---
+
+PyObject* golden_pool_alloc(PyTypeObject* type) { return PlainPool::tp_alloc(type, 0); }
+void golden_pool_free(PyObject* object) { PlainPool::tp_free(object); }
+PyObject* golden_pool_alloc_collected(PyTypeObject* type) { return NodePool::tp_alloc(type, 0); }
+void golden_pool_free_collected(PyObject* object) { NodePool::tp_free(object); }
 
 }  // extern "C"
 

@@ -83,7 +83,7 @@ Front* make_front(PoolRecord& pool, size_t bytes_in_front) {
       return nullptr;
     }
     front = ::new (memory) Front{};
-    front->note.ob_type = &PyBaseObject_Type;
+    Py_SET_TYPE(&front->note, &PyBaseObject_Type);
     abi::set_immortal_count(&front->note);
     front->pool = &pool;
     front->heap = heap;

@@ -134,7 +134,7 @@ Taken take_slowly(PoolRecord& pool, PyTypeObject* type, Front*& front, PyObject*
   const ptrdiff_t in_front = abi::bytes_in_front(type);
   if (!ask_collector(in_front)) return Taken::kError;
   if (!is_pooled(pool, type)) {
-    if constexpr (!abi::kFreeThreaded) pool.fallbacks.fetch_add(1, std::memory_order_relaxed);
+    if constexpr (!abi::kFreeThreaded) pool.fallbacks->fetch_add(1, std::memory_order_relaxed);
     return Taken::kNotPooled;
   }
   front = find_front(pool, in_front);
@@ -194,12 +194,13 @@ PyObject* schedule(const Front& front, PyObject* instance) {
   return instance;
 }
 
-PoolStatistics statistics_of(const void* tag) {
+PoolStatistics statistics_of(const std::atomic<uint64_t>* fallbacks) {
   PoolStatistics sum;
+  if (fallbacks != nullptr) sum.fallbacks = fallbacks->load(std::memory_order_relaxed);
   InterpreterHeap* const heap = InterpreterHeap::find();
   if (heap == nullptr) return sum;
   for (const Front* front = heap->fronts(); front != nullptr; front = front->next_in_heap) {
-    if (tag != nullptr && front->pool->tag != tag) continue;
+    if (fallbacks != nullptr && front->pool->fallbacks != fallbacks) continue;
     const size_t retained = front->retained();
     sum.live += front->outstanding() - retained;
     sum.retained += retained;
@@ -211,12 +212,12 @@ PoolStatistics statistics_of(const void* tag) {
   return sum;
 }
 
-size_t trim(const void* tag) {
+size_t trim(const std::atomic<uint64_t>* fallbacks) {
   InterpreterHeap* const heap = InterpreterHeap::find();
   if (heap == nullptr) return 0;
   size_t bytes = 0;
   for (Front* front = heap->fronts(); front != nullptr; front = front->next_in_heap) {
-    if (tag == nullptr || front->pool->tag == tag) bytes += front->trim();
+    if (fallbacks == nullptr || front->pool->fallbacks == fallbacks) bytes += front->trim();
   }
   heap->return_pages();
   return bytes;

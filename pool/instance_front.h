@@ -63,15 +63,14 @@ struct PoolRecord {
   // The slots of types whose instances are the pool's.
   allocfunc alloc;
   freefunc free;
-  // The same for all pools of one C++ class.
-  const void* tag;
+  // One for all pools of a C++ class, which also tells them from others'. Relaxed: a number.
+  std::atomic<uint64_t>* fallbacks;
 
   // All of them, of all interpreters, by next_in_pool; nothing is taken out. Pushed in front of
   // with a release, which publishes the front. Partner: acquire in find_front().
   std::atomic<Front*> fronts{nullptr};
   // The one that was found last. The same order as of `fronts`.
   std::atomic<Front*> recent{nullptr};
-  std::atomic<uint64_t> fallbacks{0};  // relaxed: a number
 };
 
 struct alignas(64) Front {
@@ -173,9 +172,9 @@ void give_slowly(PoolRecord& pool, PyTypeObject* type, PyObject* memory);
 // Has the collector run soon, and answers the instance.
 PyObject* schedule(const Front& front, PyObject* instance);
 
-// In the current interpreter: of all pools with that tag, or of all there are.
-PoolStatistics statistics_of(const void* tag);
-size_t trim(const void* tag);
+// In the current interpreter: of all pools with that counter, or, if it is null, of all there are.
+PoolStatistics statistics_of(const std::atomic<uint64_t>* fallbacks);
+size_t trim(const std::atomic<uint64_t>* fallbacks);
 
 }  // namespace tenure::pool
 

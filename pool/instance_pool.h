@@ -39,7 +39,9 @@
 #ifndef TENURE_POOL_INSTANCE_POOL_H_
 #define TENURE_POOL_INSTANCE_POOL_H_
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 #include "tenure/pool/instance_front.h"
@@ -127,14 +129,10 @@ class [[gnu::visibility("hidden")]] InstancePool {
   static bool is_pooled(const PyTypeObject* type) { return pool::is_pooled(record, type); }
 
   // In the current interpreter, of all instances that have to do with T.
-  static PoolStatistics statistics() {
-    PoolStatistics counted = statistics_of(&tag);
-    counted.fallbacks = record.fallbacks.load(std::memory_order_relaxed);
-    return counted;
-  }
+  static PoolStatistics statistics() { return statistics_of(&InstancePool<T>::fallbacks); }
   // Gives what is kept in the current interpreter back to its heap, and pages that are free by then
   // to the system. Answers how many bytes were kept.
-  static size_t trim() { return pool::trim(&tag); }
+  static size_t trim() { return pool::trim(&InstancePool<T>::fallbacks); }
 
  private:
   template <typename, size_t, Kind>
@@ -208,18 +206,17 @@ class [[gnu::visibility("hidden")]] InstancePool {
     return memory;
   }
 
-  // For all sizes the same.
-  static constexpr const char& tag = InstancePool<T>::place_of_tag;
-  static constexpr char place_of_tag = 0;
+  // That of InstancePool<T> is for all sizes and kinds.
+  static inline constinit std::atomic<uint64_t> fallbacks{0};
 
   static inline constinit PoolRecord record{
-      size(),   kKind, PoolLimits<T>::kMostInstances, PoolLimits<T>::kMostBytes, &tp_alloc,
-      &tp_free, &tag};
+      size(),    kKind,    PoolLimits<T>::kMostInstances, PoolLimits<T>::kMostBytes,
+      &tp_alloc, &tp_free, &InstancePool<T>::fallbacks};
 };
 
 // trim() for all classes of this module in the current interpreter.
 inline size_t trim_all() { return trim(nullptr); }
-// And what they all have.
+// And what they all have, but for the fallbacks, which are a class's.
 inline PoolStatistics statistics_of_all() { return statistics_of(nullptr); }
 
 }  // namespace tenure::pool

@@ -76,8 +76,7 @@ Front* make_front(PoolRecord& pool, size_t bytes_in_front) {
   }
   const bool is_new = front == nullptr;
   if (is_new) {
-    void* const memory =
-        mimalloc().heap_malloc_aligned(mimalloc().heap_main(), sizeof(Front), alignof(Front));
+    void* const memory = InterpreterHeap::allocate_lasting(sizeof(Front), alignof(Front));
     if (memory == nullptr) {
       PyErr_NoMemory();
       return nullptr;

@@ -47,7 +47,9 @@ class InterpreterHeap {
 
   // Null if there is no memory, without an error set.
   void* allocate(size_t size);
-  // Of any interpreter's heap.
+  // Of no interpreter's heap; the same of failing.
+  static void* allocate_lasting(size_t size, size_t alignment);
+  // A block of any of them.
   static void release(void* block);
 
   // Gives the pages that are free back to the system.

@@ -284,6 +284,34 @@ bool give_back(OpenContainer& container) {
   return piece != begin;
 }
 
+namespace {
+
+struct Parts {
+  PyObject** found;
+  size_t count;
+  size_t most;
+};
+
+int keep_part(PyObject* object, void* argument) {
+  auto& parts = *static_cast<Parts*>(argument);
+  if (!may_be_container(object) || !is_unique(object)) return 0;
+  if (parts.count == parts.most) return 1;
+  parts.found[parts.count++] = Py_NewRef(object);
+  return 0;
+}
+
+}  // namespace
+
+size_t keep_parts(PyObject* owner, PyObject** parts, size_t most) {
+  const traverseproc traverse = Py_TYPE(owner)->tp_traverse;
+  if (traverse == nullptr) return 0;
+  Parts kept{parts, 0, most};
+  traverse(owner, &keep_part, &kept);
+  return kept.count;
+}
+
+bool is_only_reference(PyObject* object) { return is_unique(object); }
+
 bool is_builtin_frozendict([[maybe_unused]] PyObject* object) {
 #if PY_VERSION_HEX >= 0x030f0000
   return PyFrozenDict_CheckExact(object);

@@ -39,6 +39,14 @@ inline bool may_be_container(PyObject* object) {
   return PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HAVE_GC) != 0;
 }
 
+// Takes a reference to each object that `owner` alone refers to and that refers to others itself,
+// so that the owner's end is not theirs as well. Answers how many; the first `most` of them.
+// Requires: an object of the collector's.
+size_t keep_parts(PyObject* owner, PyObject** parts, size_t most);
+
+// Whether nobody has another reference. Never true of immortal objects.
+bool is_only_reference(PyObject* object);
+
 // A container that is being taken apart. Owns the reference to it.
 struct OpenContainer {
   PyObject* object;

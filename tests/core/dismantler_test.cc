@@ -19,6 +19,7 @@ namespace tenure {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::attribute;
 using testing::Deaths;
 using testing::evaluate;
 
@@ -120,6 +121,90 @@ TEST_F(DismantlerTest, TakesNestedContainersApart) {
     ASSERT_LT(steps, 1000);
   }
   EXPECT_EQ(deaths.count(), 100);
+}
+
+TEST_F(DismantlerTest, TakesInstancesApart) {
+  for (const char* kind : {"types.SimpleNamespace()", "collections.OrderedDict()",
+                           "type('Slots', (), {'__slots__': ('a', 'b', '__dict__')})()"}) {
+    const Strong names =
+        testing::run("import collections, types\nmake = lambda: " + std::string(kind) + "\n");
+    PyObject* make = PyDict_GetItemString(names.get(), "make");
+    Deaths deaths;
+    Strong outer = PyList_New(0);
+    for (int i = 0; i < 10; ++i) {
+      const Strong instance = PyObject_CallNoArgs(make);
+      const Strong list = list_of(deaths.make(10));
+      const Strong more = list_of(deaths.make(10));
+      ASSERT_EQ(PyObject_SetAttrString(instance.get(), "a", list.get()), 0);
+      ASSERT_EQ(PyObject_SetAttrString(instance.get(), "b", more.get()), 0);
+      ASSERT_EQ(PyList_Append(outer.get(), instance.get()), 0);
+    }
+    PyObject* object = std::move(outer).release();
+    ASSERT_TRUE(dismantler().try_add_any(object));
+    for (int steps = 0; dismantler().size() > 0; ++steps) {
+      const int before = deaths.count();
+      work(1);
+      ASSERT_LE(deaths.count() - before, 1) << kind << ": no step does more than one";
+      ASSERT_LT(steps, 10000);
+    }
+    EXPECT_EQ(deaths.count(), 200) << kind;
+  }
+}
+
+TEST_F(DismantlerTest, InstancesEndBeforeWhatTheyHold) {
+  const Strong names = testing::run(
+      "said = []\n"
+      "class Part:\n"
+      "  def __init__(self, name, *parts): self.name, self.parts = name, list(parts)\n"
+      "  def __del__(self): said.append((self.name, [part.name for part in self.parts]))\n"
+      "kept = Part('kept')\n"
+      "whole = Part('whole', Part('left', Part('leaf')), kept)\n");
+  Strong whole = Py_NewRef(PyDict_GetItemString(names.get(), "whole"));
+  ASSERT_EQ(PyDict_DelItemString(names.get(), "whole"), 0);
+  ASSERT_TRUE(dismantler().try_add_any(whole.get()));
+  (void)std::move(whole).release();
+  work(kAll);
+  EXPECT_EQ(testing::repr(PyDict_GetItemString(names.get(), "said")),
+            "[('whole', ['left', 'kept']), ('left', ['leaf']), ('leaf', [])]");
+  EXPECT_EQ(Py_REFCNT(PyDict_GetItemString(names.get(), "kept")), 1);
+}
+
+TEST_F(DismantlerTest, LinkedInstancesNeedNeitherStackNorMemory) {
+  const Strong names = testing::run(
+      "class Node: __slots__ = ('next',)\n"
+      "def chain(count):\n"
+      "  first = None\n"
+      "  for i in range(count):\n"
+      "    node = Node()\n"
+      "    node.next, first = first, node\n"
+      "  return first\n");
+  PyObject* make = PyDict_GetItemString(names.get(), "chain");
+  Strong first = PyObject_CallFunction(make, "i", 300'000);
+  ASSERT_TRUE(dismantler().try_add_any(first.get()));
+  (void)std::move(first).release();
+  size_t most = 0;
+  for (int i = 0; dismantler().size() > 0; ++i) {
+    work(1);
+    most = std::max(most, dismantler().size());
+    ASSERT_LE(i, 400'000);
+  }
+  EXPECT_LE(most, 2U);
+}
+
+TEST_F(DismantlerTest, InstancesMayComeBackToLife) {
+  const Strong names = testing::run(
+      "saved = []\n"
+      "class Lazarus:\n"
+      "  def __init__(self): self.parts = [1, 2]\n"
+      "  def __del__(self): saved.append(self)\n"
+      "one = [Lazarus()]\n");
+  Strong one = Py_NewRef(PyDict_GetItemString(names.get(), "one"));
+  ASSERT_EQ(PyDict_DelItemString(names.get(), "one"), 0);
+  ASSERT_TRUE(add(std::move(one)));
+  work(kAll);
+  const Strong parts =
+      attribute(PyList_GetItem(PyDict_GetItemString(names.get(), "saved"), 0), "parts");
+  EXPECT_EQ(testing::repr(parts.get()), "[1, 2]");
 }
 
 TEST_F(DismantlerTest, OnlyDropsWhatOthersHold) {

@@ -40,6 +40,9 @@ constexpr Py_ssize_t kWorthDismantling = 4096;
 constexpr std::chrono::nanoseconds kBackgroundTime = std::chrono::milliseconds(1);
 constexpr uint32_t kMostBackgroundScale = 64;
 
+// Relaxed: who flushes has set it, or does not mind.
+constinit std::atomic<bool> flush_takes_apart{true};
+
 [[noreturn]] void abort_for_detached_drop() {
   // Neither allocates nor locks: this thread may hold any lock.
   constexpr std::string_view kMessage =
@@ -177,7 +180,7 @@ size_t DecrefQueue::drain_lanes(Deadline& deadline) {
   return done;
 }
 
-Drained DecrefQueue::drain_now(Budget budget) {
+Drained DecrefQueue::drain_now(Budget budget, bool takes_apart) {
   assert(gate_.is_attached());
   ThreadLanes& mine = thread_lanes;
   if (mine.is_draining(this)) return {0, true};
@@ -189,9 +192,12 @@ Drained DecrefQueue::drain_now(Budget budget) {
   Deadline deadline(budget.objects, budget.time);
   Drained result;
   result.objects = drain_lanes(deadline);
+  if (takes_apart && released_size_.load(std::memory_order_relaxed) > 0) {
+    look_at_released(std::chrono::steady_clock::now());
+  }
   const bool worked = result.objects > 0 || dismantler_.size() > 0;
-  if (!deadline.is_over()) dismantler_.work(deadline);
-  result.more = !is_idle();
+  if (takes_apart && !deadline.is_over()) dismantler_.work(deadline);
+  result.more = count_pending() > 0 || (takes_apart && dismantler_.size() > 0);
   // A container on its way from a lane to the dismantler is in neither, and the reaper may have
   // gone to sleep by that.
   if (result.more && signal_.raise()) reaper_.wake();
@@ -212,11 +218,16 @@ size_t DecrefQueue::flush() {
   for (int round = 0; round < kFlushRounds; ++round) {
     // Without asking: while the reaper lowers the signal and looks again, it is down for a moment
     // although something is there.
-    const Drained drained = drain_now(kUnlimited);
+    const Drained drained =
+        drain_now(kUnlimited, flush_takes_apart.load(std::memory_order_relaxed));
     done += drained.objects;
     if (!drained.more || (drained.objects == 0 && thread_lanes.is_draining(this))) break;
   }
   return done;
+}
+
+void DecrefQueue::set_flush_takes_apart(bool does) {
+  flush_takes_apart.store(does, std::memory_order_relaxed);
 }
 
 void DecrefQueue::drain_in_background(std::atomic<uint64_t>& count) {
@@ -242,13 +253,59 @@ void DecrefQueue::release_incrementally(PyObject* object) {
   if (signal_.raise()) reaper_.wake();
 }
 
+bool DecrefQueue::try_add_released(PyObject* object, std::chrono::seconds patience) {
+  std::lock_guard guard(lock_);
+  const size_t size = released_size_.load(std::memory_order_relaxed);
+  if (released_ == nullptr) {
+    released_ = static_cast<Released*>(std::malloc(kMostReleased * sizeof(Released)));
+  }
+  if (released_ == nullptr || size == kMostReleased) return false;
+  // Two references of ours would wait for each other.
+  for (size_t i = 0; i < size; ++i) {
+    if (released_[i].object == object) return false;
+  }
+  released_[size] = {object, std::chrono::steady_clock::now() + patience};
+  released_size_.store(size + 1, std::memory_order_relaxed);
+  return true;
+}
+
+void DecrefQueue::release_when_unused(PyObject* object, std::chrono::seconds patience) {
+  assert(may_be_used_here());
+  if (is_finished() || !PyType_HasFeature(Py_TYPE(object), Py_TPFLAGS_HAVE_GC) ||
+      !try_add_released(object, patience)) {
+    Py_DECREF(object);
+    return;
+  }
+  if (signal_.raise()) reaper_.wake();
+}
+
+PyObject* DecrefQueue::take_released(size_t i, std::chrono::steady_clock::time_point now) {
+  std::lock_guard guard(lock_);
+  const size_t size = released_size_.load(std::memory_order_relaxed);
+  if (i >= size) return nullptr;
+  PyObject* object = released_[i].object;
+  if (!abi::is_only_reference(object) && released_[i].until > now) return nullptr;
+  released_[i] = released_[size - 1];
+  released_size_.store(size - 1, std::memory_order_relaxed);
+  return object;
+}
+
+void DecrefQueue::look_at_released(std::chrono::steady_clock::time_point now) {
+  PyThreadState* const state = PyThreadState_Get();
+  // The last first: what takes the place of one that goes has been looked at.
+  for (size_t i = released_size_.load(std::memory_order_relaxed); i-- > 0;) {
+    PyObject* object = take_released(i, now);
+    if (object != nullptr && !dismantler_.try_add_any(object)) decref_reporting(object, state);
+  }
+}
+
 bool DecrefQueue::is_idle() const {
   // The lanes first: a container goes from there to the dismantler.
   for (const Lane* lane = lanes_.load(std::memory_order_acquire); lane != nullptr;
        lane = lane->next_in_queue) {
     if (!lane->is_empty()) return false;
   }
-  return dismantler_.size() == 0;
+  return dismantler_.size() == 0 && released_size_.load(std::memory_order_relaxed) == 0;
 }
 
 uint64_t DecrefQueue::count_pending() const {
@@ -289,7 +346,7 @@ DeferStats DecrefQueue::stats() const {
   stats.longest_drain_ns = longest_drain_ns_.load(std::memory_order_relaxed);
   stats.pending_calls = pending_calls_.load(std::memory_order_relaxed);
   stats.reaper_drains = reaper_drains_.load(std::memory_order_relaxed);
-  stats.dismantling = dismantler_.size();
+  stats.dismantling = dismantler_.size() + released_size_.load(std::memory_order_relaxed);
   return stats;
 }
 

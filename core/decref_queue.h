@@ -69,7 +69,7 @@ struct DeferStats {
   uint64_t longest_drain_ns = 0;
   uint64_t pending_calls = 0;  // drains by the interpreter's pending calls
   uint64_t reaper_drains = 0;  // drains for which the reaper had to attach
-  uint64_t dismantling = 0;    // containers that are being taken apart
+  uint64_t dismantling = 0;    // objects that are being taken apart, or will be when unused
   uint64_t lanes = 0;          // the most threads that have pushed at a time
 };
 
@@ -148,6 +148,19 @@ class DecrefQueue {
   // Steals. Requires: attached to the interpreter. Errors: none.
   void release_incrementally(PyObject* object);
 
+  // The same for an object that others may still refer to, of any kind: it is taken apart once they
+  // do no more, however they drop their references, which then costs them nothing. If they still do
+  // after `patience`, because it is part of a cycle perhaps, the reference is dropped like any
+  // other; so it is at once if very many wait already, or this one does. Steals. Requires: attached
+  // to the interpreter. Errors: none.
+  void release_when_unused(PyObject* object, std::chrono::seconds patience = kPatience);
+  static constexpr std::chrono::seconds kPatience{10};
+
+  // Whether flush() goes on with containers that are being taken apart, in all queues: it does
+  // unless told. A process that leaves without a full finalization has no need of that, and finds
+  // the files in them by other ways. Thread state: any.
+  static void set_flush_takes_apart(bool does);
+
   // Thread state: any; exact when nothing is pushed or drained meanwhile.
   DeferStats stats() const;
 
@@ -179,9 +192,13 @@ class DecrefQueue {
   void decref_taken(PyObject* object, PyThreadState* state);
   size_t drain_lanes(Deadline& deadline);
   size_t drain_lane(Lane& lane, Deadline& deadline);
-  Drained drain_now(Budget budget);
+  Drained drain_now(Budget budget, bool takes_apart = true);
+  // Goes on with what was given to release_when_unused() and has waited long enough by then.
+  void look_at_released(std::chrono::steady_clock::time_point now);
+  PyObject* take_released(size_t i, std::chrono::steady_clock::time_point now);
+  bool try_add_released(PyObject* object, std::chrono::seconds patience);
   uint64_t count_pending() const;
-  // Nothing is in the lanes and nothing is being taken apart.
+  // Nothing is in the lanes and nothing is being taken apart, or waits for that.
   bool is_idle() const;
   // Drains for those who are not called, with a longer budget each time that the last was not
   // enough.
@@ -205,6 +222,14 @@ class DecrefQueue {
   // the first.
   std::atomic<Lane*> resume_{nullptr};
   Dismantler dismantler_;
+  // Given to release_when_unused(), and in use. Guarded by lock_; the size is read by others.
+  struct Released {
+    PyObject* object;
+    std::chrono::steady_clock::time_point until;
+  };
+  static constexpr size_t kMostReleased = 4096;
+  Released* released_ = nullptr;  // room for as many, made when first needed
+  std::atomic<size_t> released_size_{0};
 
   // Pushes that are in no lane: each is leaked.
   std::atomic<uint64_t> lost_{0};

@@ -182,6 +182,7 @@ void QueueLife::finish(void* argument) {
   queue.signal_.close();
   constexpr Budget kUnlimited{.time = std::chrono::hours(24 * 365)};
   for (int round = 0; round < DecrefQueue::kFlushRounds; ++round) {
+    queue.look_at_released(std::chrono::steady_clock::time_point::max());
     if (!queue.drain_now(kUnlimited).more) break;
   }
   for (Lane* lane = queue.lanes_.load(std::memory_order_acquire); lane != nullptr;

@@ -108,6 +108,13 @@ PyObject* deferred_set_bound(PyObject*, PyObject* seconds) {
   Py_RETURN_NONE;
 }
 
+PyObject* release(PyObject*, PyObject* object) {
+  DecrefQueue* queue = DecrefQueue::current();
+  if (queue == nullptr) return nullptr;
+  queue->release_when_unused(Py_NewRef(object));
+  Py_RETURN_NONE;
+}
+
 int add_deferred_api(PyObject* module) {
   Strong capsule = PyCapsule_New(const_cast<tenure_deferred_api*>(tenure_deferred_get_api()),
                                  TENURE_DEFERRED_CAPSULE, nullptr);

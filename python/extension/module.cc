@@ -106,6 +106,15 @@ PyMethodDef methods[] = {
     {"deferred_flush", deferred_flush, METH_NOARGS, "See tenure.deferred.flush()."},
     {"deferred_bound", deferred_bound, METH_NOARGS, "See tenure.deferred.bound()."},
     {"deferred_set_bound", deferred_set_bound, METH_O, "See tenure.deferred.set_bound()."},
+    {"release", release, METH_O,
+     "release($module, obj, /)\n--\n\n"
+     "Has a big graph taken apart in small steps, in the background, when its last user is "
+     "gone.\n\n"
+     "Takes a reference, so that whoever drops the last other one, as `del graph` does, waits for\n"
+     "nothing. Within tenure.deferred.bound() it is taken apart then: about a millisecond of work\n"
+     "at a time. Whoever still refers to it keeps it whole; after ten seconds, or if it is part "
+     "of\n"
+     "a cycle, it goes as without this. See docs/leaving.md."},
     {"immortalize", with_keywords(immortalize), METH_VARARGS | METH_KEYWORDS,
      "See tenure.immortalize()."},
     {"prefork", with_keywords(prefork), METH_VARARGS | METH_KEYWORDS, "See tenure.prefork()."},

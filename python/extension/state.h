@@ -43,6 +43,7 @@ PyObject* deferred_stats(PyObject* module, PyObject*);
 PyObject* deferred_flush(PyObject* module, PyObject*);
 PyObject* deferred_bound(PyObject* module, PyObject*);
 PyObject* deferred_set_bound(PyObject* module, PyObject* seconds);
+PyObject* release(PyObject* module, PyObject* object);
 PyObject* immortalize(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* prefork(PyObject* module, PyObject* args, PyObject* keywords);
 

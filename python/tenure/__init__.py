@@ -12,9 +12,13 @@ would execute.
 Objects that are alive already can be made immortal where they are, for children to share:
 
     tenure.prefork()              # before a server forks its workers
+
+And big graphs can go without anybody waiting for it:
+
+    tenure.release(graph); del graph
 """
 
-from ._tenure import FrozenDict, Image, ImageError, json_default, load
+from ._tenure import FrozenDict, Image, ImageError, json_default, load, release
 
 __all__ = [
     "FrozenDict",
@@ -29,6 +33,7 @@ __all__ = [
     "json_default",
     "load",
     "prefork",
+    "release",
     "write_report",
 ]
 

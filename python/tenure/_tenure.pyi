@@ -145,6 +145,15 @@ def load(
     Raises ImageError if the file cannot be read or used; nothing is registered then.
     """
 
+def release(obj: object, /) -> None:
+    """Has a big graph taken apart in small steps, in the background, when its last user is gone.
+
+    Takes a reference, so that whoever drops the last other one, as `del graph` does, waits for nothing.
+    Within tenure.deferred.bound() it is taken apart then, about a millisecond of work at a time.
+    Whoever still refers to it keeps it whole; after ten seconds, or if it is part of a cycle, it goes as
+    without this.
+    """
+
 no_code_reason: str | None
 """Why no image of modules can be written or loaded here; None where one can."""
 

@@ -106,6 +106,18 @@ PyMethodDef methods[] = {
     {"deferred_flush", deferred_flush, METH_NOARGS, "See tenure.deferred.flush()."},
     {"deferred_bound", deferred_bound, METH_NOARGS, "See tenure.deferred.bound()."},
     {"deferred_set_bound", deferred_set_bound, METH_O, "See tenure.deferred.set_bound()."},
+    {"fast_exit", with_keywords(fast_exit), METH_VARARGS | METH_KEYWORDS,
+     "fast_exit($module, /, code=0)\n--\n\n"
+     "Ends the process as sys.exit() does in the main thread, without taking its objects apart.\n\n"
+     "Threads are waited for, atexit functions called, and open files written to their ends.\n"
+     "Raises nothing and never returns: no finally block is run, and no __del__ of a class that\n"
+     "is not the standard library's. code: as for sys.exit(). Raises RuntimeError in another\n"
+     "thread or interpreter than the main one, and while the process ends already."},
+    {"leave_after", leave_after, METH_VARARGS,
+     "leave_after($module, error, report, /)\n--\n\n"
+     "Has the process leave as by fast_exit() when the interpreter ends, for a program that ended\n"
+     "with this exception. Returns the status to end with, or None if it cannot leave.\n\n"
+     "report: None, or called with a dict of the classes whose __del__ did not run."},
     {"release", release, METH_O,
      "release($module, obj, /)\n--\n\n"
      "Has a big graph taken apart in small steps, in the background, when its last user is "

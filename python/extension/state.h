@@ -44,6 +44,8 @@ PyObject* deferred_flush(PyObject* module, PyObject*);
 PyObject* deferred_bound(PyObject* module, PyObject*);
 PyObject* deferred_set_bound(PyObject* module, PyObject* seconds);
 PyObject* release(PyObject* module, PyObject* object);
+PyObject* fast_exit(PyObject* module, PyObject* args, PyObject* keywords);
+PyObject* leave_after(PyObject* module, PyObject* args);
 PyObject* immortalize(PyObject* module, PyObject* args, PyObject* keywords);
 PyObject* prefork(PyObject* module, PyObject* args, PyObject* keywords);
 

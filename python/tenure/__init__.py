@@ -13,12 +13,13 @@ Objects that are alive already can be made immortal where they are, for children
 
     tenure.prefork()              # before a server forks its workers
 
-And big graphs can go without anybody waiting for it:
+And processes, or big graphs, can go without anybody waiting for it:
 
     tenure.release(graph); del graph
+    tenure.fast_exit()
 """
 
-from ._tenure import FrozenDict, Image, ImageError, json_default, load, release
+from ._tenure import FrozenDict, Image, ImageError, fast_exit, json_default, load, release
 
 __all__ = [
     "FrozenDict",
@@ -28,6 +29,7 @@ __all__ = [
     "PreforkReport",
     "__version__",
     "deferred",
+    "fast_exit",
     "freeze_data",
     "immortalize",
     "json_default",

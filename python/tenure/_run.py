@@ -10,9 +10,13 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from collections.abc import Callable
+    from types import CodeType, TracebackType
 
-_USAGE = "usage: python3 -m tenure run FILE (-m MODULE | -c CODE | SCRIPT) [ARG ...]"
+_USAGE = (
+    "usage: python3 -m tenure run [--fast-exit[=check]] FILE (-m MODULE | -c CODE | SCRIPT)"
+    " [ARG ...]"
+)
 
 
 def main(argv: list[str]) -> int | None:
@@ -20,29 +24,89 @@ def main(argv: list[str]) -> int | None:
 
     Exceptions of the program itself are shown and end the process as they would without Tenure.
     """
-    rest = argv[2:]
-    if len(argv) < 2 or argv[1].startswith("-"):
+    fast = ""
+    rest = argv[1:]
+    if rest and rest[0] == "--fast-exit":
+        fast = "yes"
+    elif rest and rest[0].startswith("--fast-exit="):
+        fast = rest[0].partition("=")[2]
+        if fast != "check" and not fast.startswith("traced:"):
+            return _fail(f"--fast-exit is given alone, or as --fast-exit=check\n{_USAGE}", 2)
+    if fast:
+        del rest[0]
+    command = list(rest)
+    # A dash is no image; neither is what stands in its place where none is asked for.
+    image = rest.pop(0) if rest and not (fast and rest[0] in ("-m", "-c")) else "-" if rest else ""
+    if not image or (image == "-" and not fast) or (image != "-" and image.startswith("-")):
         from tenure._cli import main as cli  # help, or the message about what is missing
 
-        return cli(argv)
+        return cli(["run", *command])
     if not rest or (rest[0] in ("-m", "-c") and len(rest) < 2):
         return _fail(f"say what to run\n{_USAGE}", 2)
     if rest[0].startswith("-") and rest[0] not in ("-m", "-c"):
         return _fail(f"unknown option {rest[0]}\n{_USAGE}", 2)
 
-    from tenure._tenure import ImageError, load
+    report = None
+    if fast.startswith("traced:"):
+        from tenure._exit_trace import start
 
-    try:
-        load(argv[1])
-    except ImageError as error:
-        return _fail(str(error), 1)
-    if rest[0] in ("-m", "-c"):
-        return run(rest[0], rest[1], rest[2:])
-    return run("", rest[0], rest[1:])
+        fast, report = start(fast.partition(":")[2])
+    if image != "-":
+        from tenure._tenure import ImageError, load
+
+        try:
+            load(image)
+        except ImageError as error:
+            return _fail(str(error), 1)
+    if fast == "check":
+        from tenure._exit_check import check
+
+        return check(command)
+    arguments = (rest[0], rest[1], rest[2:]) if rest[0] in ("-m", "-c") else ("", rest[0], rest[1:])
+    if fast == "yes":
+        return _run_and_leave(*arguments, report)
+    return run(*arguments)
 
 
 def run(kind: str, target: str, args: list[str]) -> int | None:
     """Runs a module (kind "-m"), code ("-c") or a script, directory or zip file ("")."""
+    try:
+        return _program(kind, target, args)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _hide_own_frames(error)
+        raise
+
+
+def _run_and_leave(
+    kind: str, target: str, args: list[str], report: "Callable[[dict[str, int]], None] | None"
+) -> int | None:
+    """The same, and ends the process as fast_exit() does; returns or raises if that cannot be."""
+    import os
+
+    from tenure._tenure import leave_after
+
+    status = error = None
+    try:
+        status = _program(kind, target, args)
+    except BaseException as ending:
+        error = ending
+    # Asked to go on with a prompt, the interpreter does not end yet.
+    if not sys.flags.inspect and not os.environ.get("PYTHONINSPECT"):
+        if error is not None and not isinstance(error, SystemExit):
+            error.__traceback__ = _without_own_frames(error)
+        left = leave_after(SystemExit(status) if error is None else error, report)
+        if left is not None:
+            return left
+    if error is None:
+        return status
+    if not isinstance(error, SystemExit):
+        _hide_own_frames(error)
+    raise error
+
+
+def _program(kind: str, target: str, args: list[str]) -> int | None:
     namespace = sys.modules["__main__"].__dict__
     builtins = namespace["__builtins__"]
     namespace.clear()
@@ -57,13 +121,7 @@ def run(kind: str, target: str, args: list[str]) -> int | None:
     if sys.version_info < (3, 14):
         namespace["__annotations__"] = {}
     runner = {"-m": _module, "-c": _code, "": _script}[kind]
-    try:
-        return runner(target, args, namespace)
-    except SystemExit:
-        raise
-    except BaseException as error:
-        _hide_own_frames(error)
-        raise
+    return runner(target, args, namespace)
 
 
 def _module(name: str, args: list[str], namespace: dict[str, object]) -> None:
@@ -171,10 +229,7 @@ def _hide_own_frames(error: BaseException) -> None:
     Raising again adds the frames between here and the top once more, so they are removed at the
     very end, in the hook that shows it.
     """
-    traceback = error.__traceback__
-    own_file = run.__code__.co_filename
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == own_file:
-        traceback = traceback.tb_next
+    traceback = _without_own_frames(error)
     hook = sys.excepthook
 
     def show(kind: type, value: BaseException, _: object) -> None:
@@ -183,6 +238,14 @@ def _hide_own_frames(error: BaseException) -> None:
         hook(kind, value, traceback)
 
     sys.excepthook = show
+
+
+def _without_own_frames(error: BaseException) -> "TracebackType | None":
+    traceback = error.__traceback__
+    own_file = run.__code__.co_filename
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == own_file:
+        traceback = traceback.tb_next
+    return traceback
 
 
 def _fail(message: str, status: int) -> int:

@@ -20,6 +20,8 @@ ROUNDS = 20
 MEMORY_ROUNDS = 3
 PROGRAM = "demo_program.py"
 PEER = "from .pyc"
+OWN = "from the image"
+FAST = "from the image, left fast"
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,13 @@ def _env(
     return ctx.env(tenure=tenure, hash_seed=hash_seed, paths=(subject.folder,))
 
 
-def run_once(ctx: Context, subject: Subject, tenure: bool, hash_seed: int) -> Run:
+def run_once(
+    ctx: Context, subject: Subject, tenure: bool, hash_seed: int, fast: bool = False
+) -> Run:
     report = ctx.folder / "report"
     image = subject.image if tenure else "-"
-    argv = python_argv(SAMPLES / "demo_run.py", image, report)
+    options = ("--fast-exit",) if fast else ()
+    argv = python_argv(SAMPLES / "demo_run.py", *options, image, report)
     wall, output = child.run(argv, _env(ctx, subject, tenure, hash_seed))
     imports, importing_tenure, load = map(float, report.read_text(encoding="utf-8").split())
     return Run(output, wall, imports, importing_tenure, load)
@@ -97,10 +102,10 @@ def difference(expected: str, got: str, label: str) -> str:
 
 
 def measure_times(ctx: Context, subject: Subject) -> dict[str, list[Run]]:
-    def side(tenure: bool) -> Callable[[int], Run]:
-        return lambda hash_seed: run_once(ctx, subject, tenure, hash_seed)
+    def side(tenure: bool, fast: bool = False) -> Callable[[int], Run]:
+        return lambda hash_seed: run_once(ctx, subject, tenure, hash_seed, fast)
 
-    sides = {"from the image": side(True), PEER: side(False)}
+    sides = {OWN: side(True), FAST: side(True, fast=True), PEER: side(False)}
     return ctx.interleave("runs of the program", sides, rounds=ROUNDS)
 
 
@@ -114,7 +119,7 @@ class Memory:
 
 def measure_memory(ctx: Context, subject: Subject) -> dict[str, list[Memory]]:
     """Pairs of processes that have run the program to its end and are both still there."""
-    found: dict[str, list[Memory]] = {"from the image": [], PEER: []}
+    found: dict[str, list[Memory]] = {OWN: [], PEER: []}
     for number in range(MEMORY_ROUNDS):
         for label, memories in found.items():
             tenure = label != PEER
@@ -134,8 +139,8 @@ def rows(
     ctx: Context, subject: Subject, runs: dict[str, list[Run]], memory: dict[str, list[Memory]]
 ) -> list[Row]:
     """Everything the demo shows, in the schema of the benchmarks."""
-    own, other = runs["from the image"], runs[PEER]
-    live, live_other = memory["from the image"], memory[PEER]
+    own, fast, other = runs[OWN], runs[FAST], runs[PEER]
+    live, live_other = memory[OWN], memory[PEER]
     peer = f".pyc, {ctx.python}"
     pages = "of the image, in each of two live processes after the program, /proc/PID/smaps"
 
@@ -162,6 +167,13 @@ def rows(
             [run.process_ms for run in own],
             [run.process_ms for run in other],
             f"wall time of the whole process, from before its start to after its exit; {HOW}",
+        ),
+        row(
+            "process-fast",
+            "ms",
+            [run.process_ms for run in fast],
+            [run.process_ms for run in other],
+            f"the same, with tenure.fast_exit() at the end of the program with the image; {HOW}",
         ),
         row(
             "load",

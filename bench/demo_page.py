@@ -42,6 +42,7 @@ _TITLES = {
     "import": "Imports of the program",
     "load": "of it, loading the image",
     "process": "Whole process, wall time",
+    "process-fast": "the same, left by fast_exit()",
     "private": "Private memory of the process",
     "image-mapped": "Image, mapped",
     "image-shared-clean": "of it, shared and clean",

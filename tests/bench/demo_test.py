@@ -35,6 +35,7 @@ def result():
     rows = [
         row("import", "ms", 100.0, 167.0),
         row("process", "ms", 200.0, 290.0),
+        row("process-fast", "ms", 160.0, 290.0),
         row("load", "ms", 0.4, None),
         row("private", "KiB", 20000, 30000),
         row("image-mapped", "KiB", 10000, None),
@@ -156,7 +157,7 @@ class Page(unittest.TestCase):
         text = demo.table(result())
         for part in ("110 ms (105 to 115)", "loading the image", "60 % of it", "pages)"):
             self.assertIn(part, text)
-        self.assertEqual(len(text.splitlines()), 2 + 8)
+        self.assertEqual(len(text.splitlines()), 2 + 9)
 
     def test_slower_is_not_called_faster(self):
         rows = [

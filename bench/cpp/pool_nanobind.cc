@@ -32,7 +32,7 @@ PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&traverse)},
 
 }  // namespace
 
-NB_MODULE(pool_nanobind, m) {
+NB_MODULE(pool_nanobind, m) {  // NOLINT(performance-unnecessary-value-param): the macro's
   nb::class_<Point>(m, "Point")
       .def(nb::init<double, double>(), "x"_a, "y"_a)
       .def_ro("x", &Point::x);

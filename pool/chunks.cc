@@ -4,10 +4,6 @@
 
 #include <utility>
 
-#ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
-#endif
-
 #include "tenure/pool/mimalloc.h"
 
 namespace tenure::pool::internal {
@@ -16,21 +12,6 @@ namespace {
 // Trivially destructible, so that it can be used for as long as the thread runs any code.
 constinit thread_local void* kept = nullptr;
 constinit thread_local bool ends_noticed = false;
-
-// ThreadSanitizer does not see what orders the threads that a chunk passes between.
-#ifdef __SANITIZE_THREAD__
-char passing;
-void before_passing() { __tsan_release(&passing); }
-void after_passing() { __tsan_acquire(&passing); }
-#else
-void before_passing() {}
-void after_passing() {}
-#endif
-
-void free_chunk(void* chunk) noexcept {
-  before_passing();
-  mimalloc().free(chunk);
-}
 
 void at_thread_exit(void* /*value*/) {
   // What is kept after this is noticed again.
@@ -58,9 +39,7 @@ void* take_chunk(size_t size) noexcept {
     return std::exchange(kept, nullptr);
   }
   const Mimalloc& mi = mimalloc();
-  void* const chunk = mi.heap_malloc(mi.heap_main(), size);
-  after_passing();
-  return chunk;
+  return mi.heap_malloc(mi.heap_main(), size);
 }
 
 void give_chunk_back(void* chunk, size_t size) noexcept {
@@ -68,14 +47,14 @@ void give_chunk_back(void* chunk, size_t size) noexcept {
     poison(chunk, size);
     kept = chunk;
   } else {
-    free_chunk(chunk);
+    mimalloc().free(chunk);
   }
 }
 
 void drop_kept_chunk() noexcept {
   if (kept == nullptr) return;
   unpoison(kept, kSmallChunk);
-  free_chunk(std::exchange(kept, nullptr));
+  mimalloc().free(std::exchange(kept, nullptr));
 }
 
 }  // namespace tenure::pool::internal

@@ -4,15 +4,6 @@
 
 #include <new>
 
-#ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
-
-extern "C" {
-void AnnotateIgnoreWritesBegin(const char* file, int line);
-void AnnotateIgnoreWritesEnd(const char* file, int line);
-}
-#endif
-
 #include "tenure/core/abi/instance_memory.h"
 #include "tenure/pool/instance_front.h"
 
@@ -42,29 +33,6 @@ void watch_end_of_runtime() {
 }
 
 constinit std::atomic<bool> sees_forks{false};
-
-// mimalloc is not instrumented: ThreadSanitizer sees what it clears, but neither what guards that
-// nor that a block which one thread gives back and another is given is handed over. So what
-// mimalloc does is not looked at, and all that is given back comes before all that is taken later.
-#ifdef __SANITIZE_THREAD__
-char handed_over;
-void before_giving() { __tsan_release(&handed_over); }
-void after_taking() { __tsan_acquire(&handed_over); }
-class Unseen {
- public:
-  Unseen() { AnnotateIgnoreWritesBegin(__FILE__, __LINE__); }
-  ~Unseen() { AnnotateIgnoreWritesEnd(__FILE__, __LINE__); }
-  Unseen(const Unseen&) = delete;
-  Unseen& operator=(const Unseen&) = delete;
-};
-#else
-void before_giving() {}
-void after_taking() {}
-struct Unseen {
-  Unseen() {}   // NOLINT(modernize-use-equals-default): not an unused variable
-  ~Unseen() {}  // NOLINT(modernize-use-equals-default)
-};
-#endif
 
 }  // namespace
 
@@ -106,7 +74,6 @@ bool InterpreterHeap::is_of_current() const {
 bool InterpreterHeap::make_ready() {
   if (is_of_current()) return true;
   for (Front* front = fronts_; front != nullptr; front = front->next_in_heap) front->forget();
-  const Unseen unseen;
   mi_heap_t* const heap = mimalloc().heap_new();
   if (heap == nullptr) {
     PyErr_NoMemory();
@@ -135,7 +102,6 @@ void InterpreterHeap::end(void* argument) {
   for (Front* front = heap.fronts_; front != nullptr; front = front->next_in_heap) front->close();
   mi_heap_t* const dissolved = heap.heap_;
   heap.heap_ = nullptr;
-  const Unseen unseen;
   if (dissolved != nullptr) mimalloc().heap_delete(dissolved);
 }
 
@@ -155,30 +121,21 @@ void InterpreterHeap::after_fork_in_child() {
 }
 
 void* InterpreterHeap::allocate(size_t size) {
-  const Unseen unseen;
   const Mimalloc& library = mimalloc();
-  void* const block = library.heap_malloc(is_ended_ ? library.heap_main() : heap_, size);
-  after_taking();
-  return block;
+  return library.heap_malloc(is_ended_ ? library.heap_main() : heap_, size);
 }
 
 void* InterpreterHeap::allocate_lasting(size_t size, size_t alignment) {
-  const Unseen unseen;
   const Mimalloc& library = mimalloc();
-  void* const block = library.heap_malloc_aligned(library.heap_main(), size, alignment);
-  after_taking();
-  return block;
+  return library.heap_malloc_aligned(library.heap_main(), size, alignment);
 }
 
 void InterpreterHeap::release(void* block) {
-  const Unseen unseen;
-  before_giving();
   mimalloc().free(block);
 }
 
 void InterpreterHeap::return_pages() {
   if (is_ended_) return;
-  const Unseen unseen;
   mimalloc().heap_collect(heap_, true);
   mimalloc().arenas_purge();
 }

@@ -21,13 +21,6 @@
 
 #include "tenure/tests/pool/chunk_memory.h"
 
-#ifdef __SANITIZE_THREAD__
-// What orders threads inside mimalloc is hidden from it.
-extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
-  return "called_from_lib:libmimalloc.so.3\n";
-}
-#endif
-
 namespace tenure::pool {
 namespace {
 

@@ -14,10 +14,9 @@
 #include <utility>
 
 #ifdef __SANITIZE_THREAD__
-// Boost's stack reads what another thread may be writing, and throws it away if one was. What
-// orders threads inside mimalloc is hidden from ThreadSanitizer.
+// Boost's stack reads what another thread may be writing, and throws it away if one was.
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
-  return "race:boost::lockfree\ncalled_from_lib:libmimalloc.so.3\nrace:libmimalloc\n";
+  return "race:boost::lockfree\n";
 }
 #endif
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness import child, programs
 from harness.context import Context
+from harness.interleave import merge
 from harness.registry import Target, add
 from harness.schema import Row, make_row
 
@@ -43,15 +44,12 @@ def _labels(ctx: Context) -> dict[str, str]:
 
 def _samples(ctx: Context, mode: str) -> dict[str, dict[str, list[float]]]:
     def measure() -> dict[str, dict[str, list[float]]]:
-        merged: dict[str, dict[str, list[float]]] = {}
+        runs = []
         for number in range(PROCESSES):
-            rounds = ctx.rounds(ROUNDS[mode])
-            for side, kinds in _program(ctx, mode, rounds, ctx.seed + number)["sides"].items():
-                for kind, values in kinds.items():
-                    merged.setdefault(side, {}).setdefault(kind, []).extend(values)
+            runs.append(_program(ctx, mode, ctx.rounds(ROUNDS[mode]), ctx.seed + number))
             ctx.progress.step(f"pool/arena {mode}", number + 1, PROCESSES)
         ctx.progress.clear()
-        return merged
+        return merge(runs)
 
     return ctx.once(f"pool_arena {mode}", measure)
 

@@ -23,13 +23,3 @@ def run(ctx: Context, script: str, *args: object) -> dict[str, Any]:
     """Runs bench/samples/decref_SCRIPT.py with the extension module on its path."""
     env = ctx.env(tenure=False, paths=(programs.folder(),))
     return ctx.run_sample(f"decref_{script}.py", *args, env=env)
-
-
-def merge(runs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
-    """The samples of all runs as if they were one run's: {side: {what: [of each round, ...]}}."""
-
-    def all_of(side: str, what: str) -> list[float]:
-        return [value for one in runs for value in one["sides"][side][what]]
-
-    sides = runs[0]["sides"]
-    return {side: {what: all_of(side, what) for what in kinds} for side, kinds in sides.items()}

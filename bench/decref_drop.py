@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from decref_common import PROCESSES, ROUNDS, merge, run
+from decref_common import PROCESSES, ROUNDS, run
 from harness import programs
 from harness.context import Context
+from harness.interleave import merge
 from harness.registry import Target, benchmark
 from harness.schema import Row, make_row
 

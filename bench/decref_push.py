@@ -11,12 +11,12 @@ from decref_common import (
     PROCESSES,
     ROUNDS,
     ROUNDS_OF_MANY,
-    merge,
     run,
 )
 from harness import programs
 from harness.context import Context
 from harness.errors import Skip
+from harness.interleave import merge
 from harness.registry import Target, add, benchmark
 from harness.schema import Row, make_row
 

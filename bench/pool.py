@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness import instructions, programs
-from harness.context import SAMPLES, Context, python_argv
+from harness import loops
+from harness.context import Context
 from harness.interleave import HOW
 from harness.registry import Target, add, benchmark
 from harness.schema import Row, make_row
@@ -18,11 +17,7 @@ CYTHON = "pool_cython"
 PYO3 = "pool_pyo3"
 BINDINGS = ("pool_nanobind", CYTHON, PYO3)
 
-ROUNDS = 20
-ITERATIONS = 20_000
-CHUNKS = 12
-_COUNTED_ITERATIONS = 1000
-_COUNTED_CHUNKS = 20
+LOOPS = loops.Loops("pool", modules=(OWN, C, *BINDINGS), base=C, of="an instance")
 _ALLOC_ROUNDS = 60
 ALIVE = 1000
 GROWN = 1_000_000
@@ -39,30 +34,17 @@ WHAT = {"point": "a point of two doubles", "node": "a node the collector knows"}
 ALIVE_AT_ONCE = {1: "/one", 100: "", ALIVE: "/thousand"}
 
 
-def _env(ctx: Context, hash_seed: int) -> dict[str, str]:
-    folders = (programs.folder(), programs.pyo3_folder())
-    return ctx.env(tenure=False, hash_seed=hash_seed, paths=folders)
+def _memory(ctx: Context, *arguments: object) -> Callable[[int], dict[str, Any]]:
+    """What bench/samples/pool.py says of the module pool_memory."""
 
-
-def _sample(ctx: Context, *arguments: object) -> Callable[[int], dict[str, Any]]:
     def sample(hash_seed: int) -> dict[str, Any]:
-        given = [hash_seed if argument is None else argument for argument in arguments]
-        return ctx.run_sample("pool.py", *given, env=_env(ctx, hash_seed))
+        return ctx.run_sample("pool.py", "pool_memory", *arguments, env=loops.env(ctx, hash_seed))
 
     return sample
 
 
-def _times(ctx: Context) -> dict[str, list[dict[str, Any]]]:
-    """What bench/samples/pool.py says of every side in every round."""
-    sides = {
-        module: _sample(ctx, module, "time", ITERATIONS, CHUNKS, None)
-        for module in (OWN, C, *BINDINGS)
-    }
-    return ctx.once("pool times", lambda: ctx.interleave("pool", sides, rounds=ROUNDS))
-
-
 def _label(ctx: Context, module: str, kind: str) -> str:
-    name = "C API, no pool" if module == C else _times(ctx)[module][0]["version"]
+    name = "C API, no pool" if module == C else LOOPS.version(ctx, module)
     if module == CYTHON or (module == PYO3 and "point" in kind):
         name += ", freelist"
     return f"{name}, {ctx.python}"
@@ -73,64 +55,12 @@ def _peers(ctx: Context, kind: str) -> dict[str, tuple[str, str]]:
     return peers | {_label(ctx, module, kind): (module, kind) for module in (C, *BINDINGS)}
 
 
-def _create(ctx: Context, kind: str) -> Row:
-    def ns(module: str, of: str) -> list[float]:
-        samples = [sample["ns"] for sample in _times(ctx)[module]]
-        return [each[of] - each["empty"] for each in samples]
-
-    how = (
-        f"of an instance: the fastest of {CHUNKS} chunks of {ITERATIONS:,} after two to warm up, "
-        f"less an empty loop in the same process; {HOW}"
-    )
-    others = {label: ns(*side) for label, side in _peers(ctx, kind).items()}
-    own = ns(OWN, kind)
-    name = f"pool/create/{kind}"
-    return make_row(name, "ns", "lower", ctx.python, own, others, ctx.method(how))
-
-
-def _whole(ctx: Context, module: str, kind: str, chunks: int) -> int:
-    """Instructions of a process that runs this loop for so many chunks."""
-    arguments = (SAMPLES / "pool.py", module, "count", _COUNTED_ITERATIONS, chunks, kind)
-    # Without site: fewer instructions before the first that count.
-    argv = [sys.executable, "-S", *python_argv(*arguments)[1:]]
-    return instructions.count(argv, _env(ctx, hash_seed=1))
-
-
-def _count(ctx: Context, module: str, kind: str) -> float:
-    """Instructions of an instance, the loop's own among them."""
-
-    def measure() -> float:
-        without = ctx.once(f"pool base {module}", lambda: _whole(ctx, module, "empty", 0))
-        with_loop = _whole(ctx, module, kind, _COUNTED_CHUNKS)
-        return (with_loop - without) / (_COUNTED_CHUNKS * _COUNTED_ITERATIONS)
-
-    return ctx.once(f"pool count {module} {kind}", measure)
-
-
-def _instructions(ctx: Context, kind: str) -> Row:
-    counter = instructions.counter()
-    name = f"pool/create/{kind}/instructions"
-    sides = {"": (OWN, kind), **_peers(ctx, kind)}
-    found = {}
-    for number, (label, side) in enumerate(sides.items(), start=1):
-        found[label] = [_count(ctx, *side) - _count(ctx, C, "empty")]
-        ctx.progress.step(name, number, len(sides))
-    ctx.progress.clear()
-    how = (
-        f"{counter}: of an instance with all that the interpreter does for it, by the difference of "
-        f"a process that makes {_COUNTED_CHUNKS * _COUNTED_ITERATIONS:,} and one that makes none, "
-        "less an empty loop; one hash seed for all"
-    )
-    own = found.pop("")
-    return make_row(name, "instructions", "lower", ctx.python, own, found, ctx.method(how))
-
-
 def _allocations(ctx: Context) -> dict[str, list[float]]:
     """What bench/samples/pool.py says of memory alone: a column for each kind, side and number."""
 
     def measure() -> dict[str, list[float]]:
-        sides = {"all": _sample(ctx, "pool_memory", "alloc", _ALLOC_ROUNDS)}
-        samples = ctx.interleave("pool/alloc", sides, rounds=ROUNDS)["all"]
+        sides = {"all": _memory(ctx, "alloc", _ALLOC_ROUNDS)}
+        samples = ctx.interleave("pool/alloc", sides, rounds=loops.ROUNDS)["all"]
         return {key: [sample[key] for sample in samples] for key in samples[0]}
 
     return ctx.once("pool alloc", measure)
@@ -163,7 +93,7 @@ def trim(ctx: Context) -> Row:
     """Resident memory after a million instances came and went and the pool was trimmed."""
 
     def measure() -> list[dict[str, Any]]:
-        sides = {"all": _sample(ctx, "pool_memory", "grow", GROWN)}
+        sides = {"all": _memory(ctx, "grow", GROWN)}
         return ctx.interleave("pool/trim", sides, rounds=10)["all"]
 
     samples = ctx.once("pool grow", measure)
@@ -196,13 +126,19 @@ def _register_alloc(kind: str, side: str, alive: int, after: str) -> None:
 
 
 def _register_create(kind: str, what: str) -> None:
+    name = f"pool/create/{kind}"
+
+    def time(ctx: Context) -> Row:
+        return LOOPS.time_row(ctx, name, (OWN, kind), _peers(ctx, kind))
+
+    def count(ctx: Context) -> Row:
+        return LOOPS.instructions_row(
+            ctx, f"{name}/instructions", (OWN, kind), _peers(ctx, kind)
+        )
+
     faster = Target(1, f"{kind}: faster than without the pool, and than any binding")
-    _register(f"pool/create/{kind}", f"Time of {what}.", lambda ctx: _create(ctx, kind), faster)
-    _register(
-        f"pool/create/{kind}/instructions",
-        f"Instructions of {what}.",
-        lambda ctx: _instructions(ctx, kind),
-    )
+    _register(name, f"Time of {what}.", time, faster)
+    _register(f"{name}/instructions", f"Instructions of {what}.", count)
 
 
 def _register_all(kinds: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness import programs
 from harness.context import Context
+from harness.interleave import merge
 from harness.registry import Target, add
 from harness.schema import Row, make_row
 
@@ -21,18 +22,15 @@ _KINDS = {
 
 def _samples(ctx: Context, kind: str, count: int) -> dict[str, dict[str, list[float]]]:
     def measure() -> dict[str, dict[str, list[float]]]:
-        merged: dict[str, dict[str, list[float]]] = {}
+        runs = []
         env = ctx.env(tenure=False, paths=(programs.folder(),))
         for number in range(PROCESSES):
             seed = (ctx.seed + number) % 2**32
             arguments = (count, ctx.rounds(ROUNDS), seed, kind)
-            one = ctx.run_sample("pool_references.py", *arguments, env=env)
-            for side, kinds in one["sides"].items():
-                for what, values in kinds.items():
-                    merged.setdefault(side, {}).setdefault(what, []).extend(values)
+            runs.append(ctx.run_sample("pool_references.py", *arguments, env=env))
             ctx.progress.step(f"pool/references {kind} {count:,}", number + 1, PROCESSES)
         ctx.progress.clear()
-        return merged
+        return merge(runs)
 
     return ctx.once(f"pool_references {kind} {count}", measure)
 

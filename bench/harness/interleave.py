@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .progress import Progress
 
@@ -45,3 +45,13 @@ def interleave(
 
 def column(samples: Sequence[Mapping[str, float]], key: str) -> list[float]:
     return [sample[key] for sample in samples]
+
+
+def merge(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """The samples that several processes took of all sides, as if one had: {side: {what: [of each round, ...]}}."""
+
+    def all_of(side: str, what: str) -> list[float]:
+        return [value for one in runs for value in one["sides"][side][what]]
+
+    sides = runs[0]["sides"]
+    return {side: {what: all_of(side, what) for what in kinds} for side, kinds in sides.items()}

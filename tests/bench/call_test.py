@@ -1,7 +1,5 @@
 """The subjects call, call_compile and handles: from what their programs say to rows."""
 
-import io
-import os
 import subprocess
 import sys
 import tempfile
@@ -9,30 +7,13 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
+from measured import Measured  # first: puts what follows on the path
 import bench_path
 import call
 import call_compile
 import handles
-from harness import binding_source, child, context, instructions, programs, registry, schema
+from harness import binding_source, child, context, instructions, programs, schema
 from harness.errors import BenchError
-from harness.progress import Progress
-
-
-class Measured(unittest.TestCase):
-    """With a context whose folders are empty."""
-
-    def setUp(self):
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(unittest.mock.patch.object(context, "OUT", Path(folder)))
-        places = {"TENURE_BENCH_PROGRAMS": folder, "TENURE_BENCH_PYO3": folder}
-        self.enterContext(unittest.mock.patch.dict(os.environ, places))
-        self.ctx = self.enterContext(context.Context(Progress(io.StringIO()), runs=3, seed=1))
-
-    def measure(self, name):
-        (found,) = (b for b in registry.all_benchmarks() if b.name == name)
-        row = found.measure(self.ctx)
-        schema.dumps([row])
-        return row, found.target
 
 
 class Call(Measured):

@@ -1,34 +1,26 @@
 """The subjects decref_*: from what their scripts print to rows."""
 
-import io
 import os
-import tempfile
 import unittest
 import unittest.mock
-from pathlib import Path
 
-import bench_path  # noqa: F401  puts what follows on the path
+from measured import Measured  # first: puts what follows on the path
 import decref_common
 import decref_drop
 import decref_memory
 import decref_push
 import decref_release  # noqa: F401  registers
-from harness import context, programs, registry, schema
+from harness import programs, registry, schema
 from harness.errors import BenchError, Skip
-from harness.progress import Progress
 
 MIB = 1024
 
 
-class Scripts(unittest.TestCase):
+class Scripts(Measured):
     """Answers for the scripts of bench/samples what they would print."""
 
     def setUp(self):
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(unittest.mock.patch.object(context, "OUT", Path(folder)))
-        places = {"TENURE_BENCH_PROGRAMS": folder, "TENURE_BENCH_PYO3": folder}
-        self.enterContext(unittest.mock.patch.dict(os.environ, places))
-        self.ctx = self.enterContext(context.Context(Progress(io.StringIO()), runs=3, seed=1))
+        super().setUp()
         self.enterContext(unittest.mock.patch.object(self.ctx, "run_sample", self.run_sample))
         self.calls = []
 

@@ -1,33 +1,14 @@
 """The subject literals: from what its modules say to rows."""
 
-import io
-import os
-import tempfile
 import unittest
 import unittest.mock
-from pathlib import Path
 
-import bench_path  # noqa: F401
+from measured import Measured  # first: puts what follows on the path
 import literals
-from harness import context, registry, schema
 from harness.errors import BenchError
-from harness.progress import Progress
 
 
-class Literals(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.enterContext(unittest.mock.patch.object(context, "OUT", self.folder))
-        places = {"TENURE_BENCH_PROGRAMS": str(self.folder)}
-        self.enterContext(unittest.mock.patch.dict(os.environ, places))
-        self.ctx = self.enterContext(context.Context(Progress(io.StringIO()), runs=3, seed=1))
-
-    def measure(self, name):
-        (found,) = (b for b in registry.all_benchmarks() if b.name == name)
-        row = found.measure(self.ctx)
-        schema.dumps([row])
-        return row, found.target
-
+class Literals(Measured):
     def sample(self, script, file, *, env):
         self.assertEqual((script, file.parent), ("literals.py", self.folder))
         times = {"literals_tenure": 2.0, "literals_made": 2.0, "literals_static": 3.0}

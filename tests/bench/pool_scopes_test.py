@@ -1,29 +1,20 @@
 """The subjects arena and references: from what their programs print to rows."""
 
-import io
-import os
-import tempfile
 import unittest
 import unittest.mock
 from pathlib import Path
 
-import bench_path  # noqa: F401
+from measured import Measured  # first: puts what follows on the path
 import arena
 import references
-from harness import context, registry, schema
-from harness.progress import Progress
+from harness import registry, schema
 
 _SIDES = {"arena": 2.0, "reset": 2.5, "inline": 1.5, "malloc": 20.0, "monotonic": 8.0, "buffer": 3.0}
 _SIDES |= {"heap": 4.0, "own-heap": 5.0}
 
 
-class PoolScopes(unittest.TestCase):
-    def setUp(self):
-        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.enterContext(unittest.mock.patch.object(context, "OUT", self.folder))
-        places = {"TENURE_BENCH_PROGRAMS": str(self.folder)}
-        self.enterContext(unittest.mock.patch.dict(os.environ, places))
-        self.ctx = self.enterContext(context.Context(Progress(io.StringIO()), runs=4, seed=1))
+class PoolScopes(Measured):
+    RUNS = 4
 
     def rows(self, group):
         for benchmark in registry.all_benchmarks():

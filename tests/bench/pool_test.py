@@ -1,36 +1,21 @@
 """The subject pool: from what its samples say to rows."""
 
-import io
-import os
-import tempfile
 import unittest
 import unittest.mock
-from pathlib import Path
 
-import bench_path  # noqa: F401
+from measured import Measured  # first: puts what follows on the path
 import pool
-from harness import context, instructions, programs, registry, schema
-from harness.progress import Progress
+from harness import instructions, programs
 
 
-class Pool(unittest.TestCase):
+class Pool(Measured):
     NS = {"pool_tenure": 12.0, "pool_c": 18.0, "pool_pyo3": 22.0}
 
     def setUp(self):
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(unittest.mock.patch.object(context, "OUT", Path(folder)))
-        places = {"TENURE_BENCH_PROGRAMS": folder, "TENURE_BENCH_PYO3": folder}
-        self.enterContext(unittest.mock.patch.dict(os.environ, places))
-        self.ctx = self.enterContext(context.Context(Progress(io.StringIO()), runs=3, seed=1))
+        super().setUp()
         self.enterContext(unittest.mock.patch.object(self.ctx, "run_sample", self.run_sample))
         self.enterContext(unittest.mock.patch.object(instructions, "count", self.count))
         self.enterContext(unittest.mock.patch.object(instructions, "counter", lambda: "counter"))
-
-    def measure(self, name):
-        (found,) = (b for b in registry.all_benchmarks() if b.name == name)
-        row = found.measure(self.ctx)
-        schema.dumps([row])
-        return row, found.target
 
     def run_sample(self, script, module, mode, *arguments, env):
         self.assertEqual(script, "pool.py")

@@ -56,10 +56,11 @@ def check(command: Sequence[str]) -> int:
             if not unsteady.isdisjoint(("output", "error output")):
                 # Times and addresses are what most programs print that is never the same.
                 runs = [_without_numbers(run) for run in (fast, full, again)]
-                differences |= dict(_differences(runs[0], runs[1]))
+                masked = dict(_differences(runs[0], runs[1]))
+                differences |= masked
                 unsteady = set(dict(_differences(runs[2], runs[1])))
                 for what in ("output", "error output"):
-                    if what not in dict(_differences(runs[0], runs[1])):
+                    if what not in masked:
                         differences.pop(what, None)
     return _tell(fast, full, differences, unsteady)
 

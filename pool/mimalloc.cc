@@ -57,7 +57,6 @@ constexpr Mimalloc kStandIns = {
     .free = [](void* block) noexcept { std::free(block); },
     .usable_size =
         [](const void* block) noexcept { return malloc_usable_size(const_cast<void*>(block)); },
-    .good_size = [](size_t size) noexcept { return size; },
     .collect = [](bool) noexcept {},
     .arenas_purge = []() noexcept {},
     .is_mimalloc = false,
@@ -84,7 +83,6 @@ bool find_all(void* library, Mimalloc& table) {
          find(library, "mi_heap_visit_blocks", table.heap_visit_blocks) &&
          find(library, "mi_heap_main", table.heap_main) && find(library, "mi_free", table.free) &&
          find(library, "mi_usable_size", table.usable_size) &&
-         find(library, "mi_good_size", table.good_size) &&
          find(library, "mi_collect", table.collect) &&
          find(library, "mi_arenas_purge", table.arenas_purge);
 }

@@ -48,7 +48,6 @@ struct Mimalloc {
   decltype(&mi_heap_main) heap_main;
   decltype(&mi_free) free;
   decltype(&mi_usable_size) usable_size;
-  decltype(&mi_good_size) good_size;
   decltype(&mi_collect) collect;
   // Gives memory that no heap uses back to the system at once.
   decltype(&mi_arenas_purge) arenas_purge;

@@ -17,6 +17,7 @@
 #include "tenure/core/decref_queue.h"
 #include "tenure/core/strong.h"
 #include "tenure/python/extension/leftovers.h"
+#include "tenure/python/extension/lookup.h"
 #include "tenure/python/extension/state.h"
 
 namespace tenure::extension {
@@ -47,13 +48,9 @@ bool output_is_lost = false;
 int on_event(const char* event, PyObject* args, void*) {
   if (std::strcmp(event, "sys.unraisablehook") != 0 || Py_IsFinalizing() == 0) return 0;
   if (!PyTuple_Check(args) || PyTuple_GET_SIZE(args) != 2) return 0;
-  PyObject* message = nullptr;
-  if (PyObject_GetOptionalAttrString(PyTuple_GET_ITEM(args, 1), "err_msg", &message) <= 0) {
-    PyErr_Clear();
-    return 0;
-  }
-  const Strong held = message;
-  const char* text = PyUnicode_Check(message) ? PyUnicode_AsUTF8(message) : nullptr;
+  const Strong message = attribute(PyTuple_GET_ITEM(args, 1), "err_msg");
+  if (!message) return 0;
+  const char* text = PyUnicode_Check(message.get()) ? PyUnicode_AsUTF8(message.get()) : nullptr;
   if (text == nullptr) PyErr_Clear();
   if (text != nullptr && std::strstr(text, "flushing sys.stdout") != nullptr) output_is_lost = true;
   return 0;
@@ -62,15 +59,13 @@ int on_event(const char* event, PyObject* args, void*) {
 // What was written since the interpreter did it. Streams of other kinds have been told once, and
 // are not told again.
 bool flush_streams() {
-  const Strong name = PyUnicode_FromString("_io");
-  const Strong io = name ? PyImport_GetModule(name.get()) : nullptr;
-  const Strong base = io ? PyObject_GetAttrString(io.get(), "_IOBase") : nullptr;
-  PyErr_Clear();
+  const Strong io = imported("_io");
+  const Strong base = io ? attribute(io.get(), "_IOBase") : Strong();
   bool done = !output_is_lost;
   for (const char* stream_name : {"stdout", "stderr", "__stdout__", "__stderr__"}) {
     const Strong stream = Py_XNewRef(PySys_GetObject(stream_name));
     if (!stream || !base || PyObject_IsInstance(stream.get(), base.get()) != 1) continue;
-    const Strong closed = PyObject_GetAttrString(stream.get(), "closed");
+    const Strong closed = attribute(stream.get(), "closed");
     const bool is_open = closed && PyObject_IsTrue(closed.get()) == 0;
     const Strong flushed = is_open ? PyObject_CallMethod(stream.get(), "flush", nullptr) : nullptr;
     if (is_open && !flushed && stream_name[0] != '_') done = false;

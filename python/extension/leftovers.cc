@@ -6,6 +6,7 @@
 #include "tenure/core/abi/thread.h"
 #include "tenure/core/abi/tracked.h"
 #include "tenure/core/decref.h"
+#include "tenure/python/extension/lookup.h"
 
 namespace tenure::extension {
 
@@ -42,20 +43,6 @@ constexpr const char* kStreams[] = {"stdin",     "stdout",     "stderr",
 constexpr int kMostSteps = 3;
 // What holds more than this between two of them is not looked through.
 constexpr Py_ssize_t kMostItems = 1000;
-
-// A module that has been imported, or null without an error.
-Strong imported(const char* name) {
-  const Strong text = PyUnicode_FromString(name);
-  Strong module = text ? PyImport_GetModule(text.get()) : nullptr;
-  if (!module) PyErr_Clear();
-  return module;
-}
-
-Strong attribute(PyObject* object, const char* name) {
-  PyObject* found = nullptr;
-  if (PyObject_GetOptionalAttrString(object, name, &found) < 0) PyErr_Clear();
-  return found;
-}
 
 size_t hash_of(const void* pointer) {
   const auto bits = reinterpret_cast<uintptr_t>(pointer);
@@ -198,8 +185,7 @@ void Leftovers::find(bool lists_others) {
   spare_standard_streams();
   if constexpr (abi::kFreeThreaded) {
     // There, frozen objects are not shown.
-    const Strong name = PyUnicode_FromString("gc");
-    const Strong gc = name ? PyImport_GetModule(name.get()) : nullptr;
+    const Strong gc = imported("gc");
     const Strong done = gc ? PyObject_CallMethod(gc.get(), "unfreeze", nullptr) : nullptr;
     PyErr_Clear();
   }

@@ -46,6 +46,7 @@
 #include <utility>
 
 #include "tenure/pool/chunks.h"
+#include "tenure/pool/poison.h"
 
 namespace tenure::pool {
 

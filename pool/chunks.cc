@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tenure/pool/mimalloc.h"
+#include "tenure/pool/poison.h"
 
 namespace tenure::pool::internal {
 namespace {

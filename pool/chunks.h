@@ -10,10 +10,6 @@
 
 #include <cstddef>
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#endif
-
 namespace tenure::pool::internal {
 
 // The size of the chunk that a thread keeps.
@@ -27,31 +23,6 @@ void give_chunk_back(void* chunk, size_t size) noexcept;
 
 // Gives the chunk that this thread keeps back.
 void drop_kept_chunk() noexcept;
-
-// What AddressSanitizer is to take for an error; nothing without it.
-inline void poison(const void* begin, size_t size) noexcept {
-#ifdef __SANITIZE_ADDRESS__
-  __asan_poison_memory_region(begin, size);
-#else
-  (void)begin;
-  (void)size;
-#endif
-}
-inline void unpoison(const void* begin, size_t size) noexcept {
-#ifdef __SANITIZE_ADDRESS__
-  __asan_unpoison_memory_region(begin, size);
-#else
-  (void)begin;
-  (void)size;
-#endif
-}
-
-// Bytes between two blocks that nobody may touch.
-#ifdef __SANITIZE_ADDRESS__
-inline constexpr size_t kRedZone = 16;
-#else
-inline constexpr size_t kRedZone = 0;
-#endif
 
 }  // namespace tenure::pool::internal
 

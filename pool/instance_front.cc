@@ -19,7 +19,7 @@ PyObject* Front::take_from_heap() {
 }
 
 void Front::spill(PyObject* memory) {
-  char* const block = reinterpret_cast<char*>(memory) - bytes_in_front;
+  char* const block = block_of(memory);
   ++to_heap;
   abi::untrace_block(block);
   InterpreterHeap::release(block);

@@ -20,11 +20,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#endif
-
 #include "tenure/core/abi/instance_memory.h"
+#include "tenure/pool/poison.h"
 
 namespace tenure::pool {
 
@@ -129,19 +126,12 @@ struct alignas(64) Front {
   // The same without giving back.
   void forget();
 
-  // Use of memory that is kept is an error to AddressSanitizer.
-#ifdef __SANITIZE_ADDRESS__
+  // To AddressSanitizer, use of memory that is kept is an error.
   char* block_of(PyObject* memory) const {
     return reinterpret_cast<char*>(memory) - bytes_in_front;
   }
-  void poison(PyObject* memory) const { ASAN_POISON_MEMORY_REGION(block_of(memory), block_bytes); }
-  void unpoison(PyObject* memory) const {
-    ASAN_UNPOISON_MEMORY_REGION(block_of(memory), block_bytes);
-  }
-#else
-  void poison(PyObject* /*memory*/) const {}
-  void unpoison(PyObject* /*memory*/) const {}
-#endif
+  void poison(PyObject* memory) const { internal::poison(block_of(memory), block_bytes); }
+  void unpoison(PyObject* memory) const { internal::unpoison(block_of(memory), block_bytes); }
 };
 
 // The front that the type has a note of, or null.

@@ -130,9 +130,7 @@ void* InterpreterHeap::allocate_lasting(size_t size, size_t alignment) {
   return library.heap_malloc_aligned(library.heap_main(), size, alignment);
 }
 
-void InterpreterHeap::release(void* block) {
-  mimalloc().free(block);
-}
+void InterpreterHeap::release(void* block) { mimalloc().free(block); }
 
 void InterpreterHeap::return_pages() {
   if (is_ended_) return;

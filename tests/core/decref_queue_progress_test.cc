@@ -178,7 +178,8 @@ TEST_F(DecrefQueueProgressTest, FallsIdleEachTime) {
     Deaths deaths;
     PyObject* const object = deaths.make().release();
     on_another_thread([&] { queue().defer(object); });
-    EXPECT_TRUE(queue().has_pending());
+    // A loaded machine may come back here when the reaper is done, and the queue idle again.
+    EXPECT_TRUE(queue().has_pending() || deaths.count() == 1) << round;
     queue().flush();
     EXPECT_TRUE(eventually_detached([] { return !queue().has_pending(); })) << round;
     EXPECT_EQ(deaths.count(), 1);

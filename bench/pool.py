@@ -82,6 +82,7 @@ def _alloc(ctx: Context, name: str, kind: str, side: str, alive: int) -> Row:
 _HOW = {
     "inlined": "inlined, as in classes that are bound",
     "slots": "by the type's slots too",
+    "nothing": "by slots that allocate nothing and give always the same instance",
 }
 
 
@@ -146,6 +147,8 @@ def _register_all(kinds: Mapping[str, str]) -> None:
         for alive, after in ALIVE_AT_ONCE.items():
             _register_alloc(kind, "inlined", alive, after)
         _register_alloc(kind, "slots", 100, "/slots")
+    # No pool can come below that by the slots.
+    _register_alloc("point", "nothing", 100, "/floor")
     for kind, what in kinds.items():
         _register_create(kind, what)
 

@@ -2,7 +2,8 @@
 // back without anything of Python's around it.
 //
 // A type is one of a point of two doubles, or of a node that holds an object and is the
-// collector's; each once with CPython's slots and once with a pool's. What is timed is what tp_new
+// collector's; each once with CPython's slots and once with a pool's, and of the point once with
+// slots that do next to nothing, which is as far down as calls go. What is timed is what tp_new
 // and tp_dealloc do with them: tp_alloc by the type's slot, tp_free by the slot of the object's
 // type, and the reference to the type dropped, which tp_alloc took.
 
@@ -37,13 +38,27 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
   return 0;
 }
 
-PyTypeObject* new_type(bool is_node, bool is_pooled) {
+// The same instance each time: no memory, only the reference to its type.
+PyObject* alloc_nothing(PyTypeObject* type, Py_ssize_t /*items*/) {
+  static Point instance;
+  auto* const object = reinterpret_cast<PyObject*>(&instance);
+  tenure::abi::start_object_quickly(object, type);
+  return object;
+}
+void free_nothing(void* /*instance*/) {}
+
+enum class Slots : unsigned char { kDefault, kPooled, kNothing };
+
+PyTypeObject* new_type(bool is_node, Slots which) {
   std::vector<PyType_Slot> slots = {{Py_tp_dealloc, reinterpret_cast<void*>(&dealloc)}};
   if (is_node) slots.push_back({Py_tp_traverse, reinterpret_cast<void*>(&traverse)});
-  if (is_pooled && is_node) {
+  if (which == Slots::kNothing) {
+    slots.insert(slots.end(), {{Py_tp_alloc, reinterpret_cast<void*>(&alloc_nothing)},
+                               {Py_tp_free, reinterpret_cast<void*>(&free_nothing)}});
+  } else if (which == Slots::kPooled && is_node) {
     slots.insert(slots.end(),
                  {TENURE_INSTANCE_POOL_SLOTS(Node, 0, tenure::pool::Kind::kCollected)});
-  } else if (is_pooled) {
+  } else if (which == Slots::kPooled) {
     slots.insert(slots.end(), {TENURE_INSTANCE_POOL_SLOTS(Point, 0, tenure::pool::Kind::kPlain)});
   }
   slots.push_back({});
@@ -63,7 +78,10 @@ struct Kind {
 // Steals the reference to the kind's type at the end of its scope.
 bool parse(PyObject* args, Kind& kind, Py_ssize_t& first, Py_ssize_t& second) {
   if (!PyArg_ParseTuple(args, "ssnn", &kind.name, &kind.side, &first, &second)) return false;
-  kind.type = new_type(std::strcmp(kind.name, "node") == 0, std::strcmp(kind.side, "default") != 0);
+  const Slots which = std::strcmp(kind.side, "default") == 0   ? Slots::kDefault
+                      : std::strcmp(kind.side, "nothing") == 0 ? Slots::kNothing
+                                                               : Slots::kPooled;
+  kind.type = new_type(std::strcmp(kind.name, "node") == 0, which);
   return kind.type != nullptr;
 }
 

@@ -110,11 +110,16 @@ def measure(prepared, iterations, chunks, seed):
 def allocations(module, rounds):
     """Nanoseconds that an instance's memory takes, by kind, side and how many are alive."""
     gc.disable()
-    return {
-        f"{kind} {side} {alive}": module.alloc(kind, side, alive, rounds)
+    measured = [
+        (kind, side, alive)
         for alive in (1, 100, ALIVE)
         for kind in ("point", "node")
         for side in ("default", "slots", "inlined")
+    ]
+    measured.append(("point", "nothing", 100))
+    return {
+        f"{kind} {side} {alive}": module.alloc(kind, side, alive, rounds)
+        for kind, side, alive in measured
     }
 
 

@@ -131,7 +131,7 @@ def wait_for(count):
             output = self.check(
                 f"""
                 class Count:
-                    def __del__(self, print=print): print(len(gone))
+                    def __del__(self, print=print, len=len, gone=gone): print(len(gone))
                 count = Count()
                 graph = [Node() for _ in range(10_000)]
                 tenure.release(graph); del graph

@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int | None:
 
         return cli(["run", *command])
     if not rest or (rest[0] in ("-m", "-c") and len(rest) < 2):
-        return _fail(f"say what to run\n{_USAGE}", 2)
+        return _fail(f"say what to run{_where(image, fast)}\n{_USAGE}", 2)
     if rest[0].startswith("-") and rest[0] not in ("-m", "-c"):
         return _fail(f"unknown option {rest[0]}\n{_USAGE}", 2)
 
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int | None:
         try:
             load(image)
         except ImageError as error:
-            return _fail(str(error), 1)
+            return _fail(f"{error}{_where(image, fast)}", 1)
     if fast == "check":
         from tenure._exit_check import check
 
@@ -66,6 +66,12 @@ def main(argv: list[str]) -> int | None:
     if fast == "yes":
         return _run_and_leave(*arguments, report)
     return run(*arguments)
+
+
+def _where(image: str, fast: str) -> str:
+    """The way out for whoever wrote a script where the image is to be."""
+    is_script = bool(fast) and image.endswith((".py", ".pyz", ".pyc"))
+    return f"; without an image, write - before {image}" if is_script else ""
 
 
 def run(kind: str, target: str, args: list[str]) -> int | None:

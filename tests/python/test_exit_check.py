@@ -179,6 +179,15 @@ class UsageTest(FolderTest):
                 self.assertNotIn("Traceback", result.stderr)
                 self.assertNotEqual(result.stderr, "")
 
+    def test_scripts_where_the_image_is_to_be(self):
+        self.write({"app.py": "print('was run')"})
+        for arguments, status in ((["app.py"], 2), (["app.py", "argument"], 1)):
+            for option in "--fast-exit", "--fast-exit=check":
+                result = self.tenure("run", option, *arguments)
+                self.assertEqual((result.returncode, result.stdout), (status, ""))
+                self.assertIn("; without an image, write - before app.py\n", result.stderr)
+        self.assertNotIn("write -", self.tenure("run", "app.py", "argument").stderr)
+
     def test_code_and_modules(self):
         self.write({"mod.py": "print('mod')"})
         for command in (["-c", "print('code')"], ["-m", "mod"], ["-", "-m", "mod"]):

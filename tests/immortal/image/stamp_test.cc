@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -40,8 +41,9 @@ class StampTest : public ::testing::Test {
   // Damages an object in place, where only the checksum of its group tells.
   void damage() {
     const uint64_t at = testing::Editor(bytes_).entry(Kind::kTextSegment).offset + 60;
+    const std::byte other = ~bytes_[at];
     const int fd = open(path_.c_str(), O_WRONLY);
-    ASSERT_EQ(pwrite(fd, "\xff", 1, static_cast<off_t>(at)), 1);
+    ASSERT_EQ(pwrite(fd, &other, 1, static_cast<off_t>(at)), 1);
     close(fd);
   }
 

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tenure/core/abi/places.h"
 #include "tenure/core/abi/python.h"
 
 namespace tenure::abi {
@@ -100,9 +101,8 @@ inline const uint32_t* index_of(const FrozenDictObject* dict) {
 PyTypeObject* frozen_dict_type();
 void set_frozen_dict_type(PyTypeObject* type);
 
-// Where the type lies in every process in which that place was free, and the page it is in; see
+// Where the type lies in every process in which that place was free; see
 // immortal/graph/type_page.h.
-inline constexpr uintptr_t kFrozenDictTypePage = 0x10f0'0000'0000;
 inline constexpr uintptr_t kFrozenDictTypeAddress = kFrozenDictTypePage + 64;
 
 inline bool is_frozen_dict(PyObject* object) { return Py_TYPE(object) == frozen_dict_type(); }

@@ -28,6 +28,7 @@
 #include <cstdint>
 
 #include "tenure/core/abi/frozen_dict.h"
+#include "tenure/core/abi/places.h"
 #include "tenure/core/abi/thread.h"
 
 namespace tenure::graph {

@@ -6,16 +6,13 @@
 
 #include "tenure/core/abi/code.h"
 #include "tenure/core/abi/identity.h"
+#include "tenure/core/abi/places.h"
 #include "tenure/immortal/image/checksum.h"
 #include "tenure/immortal/image/varint.h"
 
 namespace tenure::image {
 namespace {
 
-// Between what position-dependent executables, sanitizers' shadows and heaps use below, and where
-// position-independent executables, libraries and stacks live above.
-constexpr uint64_t kBasesBegin = 0x1100'0000'0000;
-constexpr uint64_t kBasesEnd = 0x5000'0000'0000;
 constexpr uint64_t kBaseStep = uint64_t{1} << 21;
 
 // Slots and strings are numbered in 32 bits.
@@ -123,8 +120,8 @@ void Assembly::choose_identity(const Hashes& hashes) {
   names.append(reinterpret_cast<const char*>(&hashes.policy), sizeof hashes.policy);
   names.append(reinterpret_cast<const char*>(&hashes.witness), sizeof hashes.witness);
   content_id_[1] = checksum(as_bytes(names));
-  const uint64_t places = (kBasesEnd - kBasesBegin - segments_bytes_) / kBaseStep / 2;
-  base_ = kBasesBegin + content_id_[1] % places * kBaseStep;
+  const uint64_t places = (abi::kImagesEnd - abi::kImagesBegin - segments_bytes_) / kBaseStep / 2;
+  base_ = abi::kImagesBegin + content_id_[1] % places * kBaseStep;
   if (code_.empty()) return;
   const uint64_t versions = (uint64_t{1} << 32) - abi::kFirstImageVersion - code_.size();
   first_code_version_ =

@@ -95,7 +95,7 @@ def tenure_cc_library(name, srcs = [], hdrs = [], deps = [], exceptions = False,
         **kwargs
     )
 
-def tenure_cc_test(name, srcs, deps = [], python = True, main = None, exceptions = True, copts = [], env = {}, size = "small", **kwargs):
+def tenure_cc_test(name, srcs, deps = [], python = True, main = None, exceptions = True, copts = [], env = {}, data = [], size = "small", **kwargs):
     """A GoogleTest program.
 
     Args:
@@ -108,18 +108,30 @@ def tenure_cc_test(name, srcs, deps = [], python = True, main = None, exceptions
         srcs = srcs,
         copts = _copts(exceptions, copts),
         env = _SANITIZER_ENV | env,
+        data = data + ["//tools/bazel:tsan.supp"],
         deps = deps + ["//tools/third_party:gtest", main or "//tools/third_party:gtest_main"] +
                (["//tools/python:embed"] if python else []),
         **kwargs
     )
 
 # An interpreter keeps memory until its process ends, so leaks are not for these to judge.
+_ASAN = "detect_leaks=0:abort_on_error=1"
 _ASAN_AND_UBSAN = {
-    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+    "ASAN_OPTIONS": _ASAN,
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 
-_TSAN = "halt_on_error=1:second_deadlock_stack=1"
+# The path is from where Bazel starts a test.
+_TSAN = "halt_on_error=1:second_deadlock_stack=1:suppressions=tools/bazel/tsan.supp"
+
+# For `env` of a test whose forked children start threads, which ThreadSanitizer does not stand unless it is told to.
+FORKS_THREADS = {"TSAN_OPTIONS": _TSAN + ":die_after_fork=0"}
+
+# And of one that asks for sizes that no memory holds.
+ASKS_FOR_TOO_MUCH = {
+    "ASAN_OPTIONS": _ASAN + ":allocator_may_return_null=1",
+    "TSAN_OPTIONS": _TSAN + ":allocator_may_return_null=1",
+}
 
 # What orders threads inside a free-threaded interpreter is hidden from TSan, which does not see its atomics.
 _SANITIZER_ENV = when_free_threaded(

@@ -69,6 +69,11 @@ _PRELOAD_LINES = """\
 export LD_PRELOAD=$(g++ -print-file-name={runtime}):$(g++ -print-file-name=libstdc++.so)
 """
 
+# Python's tests start programs in other folders, some that are to die of SIGSEGV, and threads in children of forks.
+_TSAN_LINE = """\
+export TSAN_OPTIONS="$TSAN_OPTIONS:handle_segv=0:die_after_fork=0:suppressions=$root/{suppressions}"
+"""
+
 # pymalloc would hide from the sanitizer what happens inside its arenas. Free-threaded builds have but mimalloc.
 _MALLOC_LINE = """\
 export PYTHONMALLOC=malloc
@@ -84,6 +89,8 @@ def python_command(ctx):
 
 def _unittest_impl(ctx):
     interpreter, preload = python_command(ctx)
+    if ctx.attr._sanitizer[BuildSettingInfo].value == "tsan":
+        preload += _TSAN_LINE.format(suppressions = ctx.file._suppressions.short_path)
     folders = [package[PythonPackageInfo].folder for package in ctx.attr.packages]
     script = ctx.actions.declare_file(ctx.label.name + ".sh")
     ctx.actions.write(
@@ -96,7 +103,7 @@ def _unittest_impl(ctx):
         ),
         is_executable = True,
     )
-    runfiles = ctx.runfiles(files = [ctx.file.main, ctx.file._runner] + ctx.files.srcs + ctx.files.data)
+    runfiles = ctx.runfiles(files = [ctx.file.main, ctx.file._runner, ctx.file._suppressions] + ctx.files.srcs + ctx.files.data)
     runfiles = runfiles.merge_all([
         target[DefaultInfo].default_runfiles
         for target in ctx.attr.packages + ctx.attr.data
@@ -115,6 +122,7 @@ python_unit_test = rule(
         "packages": attr.label_list(providers = [PythonPackageInfo]),
         "srcs": attr.label_list(allow_files = [".py"]),
         "_runner": attr.label(default = "//tools/python:run_tests.py", allow_single_file = True),
+        "_suppressions": attr.label(default = "//tools/bazel:tsan.supp", allow_single_file = True),
     } | RUNS_PYTHON,
     test = True,
 )

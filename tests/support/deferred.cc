@@ -13,13 +13,6 @@
 #include <thread>
 #include <utility>
 
-#ifdef __SANITIZE_THREAD__
-// Boost's stack reads what another thread may be writing, and throws it away if one was.
-extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
-  return "race:boost::lockfree\n";
-}
-#endif
-
 namespace tenure::testing {
 namespace {
 

@@ -121,13 +121,11 @@ _ASAN_AND_UBSAN = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 
-# The path is from where Bazel starts a test.
-_TSAN = "halt_on_error=1:second_deadlock_stack=1:suppressions=tools/bazel/tsan.supp"
+# Children of a fork may start threads, which ThreadSanitizer does not stand unless it is told to. The path is from where
+# Bazel starts a test.
+_TSAN = "halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:suppressions=tools/bazel/tsan.supp"
 
-# For `env` of a test whose forked children start threads, which ThreadSanitizer does not stand unless it is told to.
-FORKS_THREADS = {"TSAN_OPTIONS": _TSAN + ":die_after_fork=0"}
-
-# And of one that asks for sizes that no memory holds.
+# For `env` of a test that asks for sizes that no memory holds.
 ASKS_FOR_TOO_MUCH = {
     "ASAN_OPTIONS": _ASAN + ":allocator_may_return_null=1",
     "TSAN_OPTIONS": _TSAN + ":allocator_may_return_null=1",

@@ -69,9 +69,9 @@ _PRELOAD_LINES = """\
 export LD_PRELOAD=$(g++ -print-file-name={runtime}):$(g++ -print-file-name=libstdc++.so)
 """
 
-# Python's tests start programs in other folders, some that are to die of SIGSEGV, and threads in children of forks.
+# Python's tests start programs in other folders, and some that are to die of SIGSEGV.
 _TSAN_LINE = """\
-export TSAN_OPTIONS="$TSAN_OPTIONS:handle_segv=0:die_after_fork=0:suppressions=$root/{suppressions}"
+export TSAN_OPTIONS="$TSAN_OPTIONS:handle_segv=0:suppressions=$root/{suppressions}"
 """
 
 # pymalloc would hide from the sanitizer what happens inside its arenas. Free-threaded builds have but mimalloc.

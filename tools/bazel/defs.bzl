@@ -121,9 +121,9 @@ _ASAN_AND_UBSAN = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 
-# Children of a fork may start threads, which ThreadSanitizer does not stand unless it is told to. The path is from where
-# Bazel starts a test.
-_TSAN = "halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:suppressions=tools/bazel/tsan.supp"
+# Children of a fork may start threads, which ThreadSanitizer does not stand unless it is told to. What it does not report
+# it does not count on stderr either, where tests look. The path is from where Bazel starts a test.
+_TSAN = "halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:print_suppressions=0:suppressions=tools/bazel/tsan.supp"
 
 # For `env` of a test that asks for sizes that no memory holds.
 ASKS_FOR_TOO_MUCH = {
